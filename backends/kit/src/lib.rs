@@ -1,0 +1,30 @@
+//! What every driver needs and none should write again.
+//!
+//! A driver says who it is and how to start ([`Driver`]), and serves the generated service traits ([`Running`]). A
+//! [`Host`] puts the rest around it: the lifecycle, the namespace header, deadlines, draining, refusals of what is not
+//! served. The result is an [`Endpoint`](prism_interfaces::Endpoint) to use in process or to [`serve`] on an address.
+//!
+//! - [`driver`]: the two traits to implement.
+//! - [`host`]: the endpoint around a driver.
+//! - [`settings`]: what Initialize hands over.
+//! - [`check`]: names, values, TTLs and batches against the declared limits.
+//! - [`cursor`]: opaque cursors that only fit the listing that they were made for.
+//! - [`clock`]: real time, or the clock of tests.
+
+pub mod check;
+pub mod clock;
+pub mod cursor;
+mod deadline;
+mod delivery;
+pub mod driver;
+pub mod host;
+mod life;
+mod lifecycle;
+pub mod serve;
+pub mod settings;
+
+pub use clock::Clock;
+pub use driver::{Driver, DriverInfo, InterfaceInfo, Running, RunningDriver};
+pub use host::{Host, MAX_MESSAGE_BYTES, namespace};
+pub use serve::serve;
+pub use settings::{SettingSpec, Settings};

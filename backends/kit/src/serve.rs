@@ -1,0 +1,27 @@
+//! Serving an endpoint on an address.
+
+use crate::MAX_MESSAGE_BYTES;
+use prism_interfaces::Endpoint;
+use std::future::Future;
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::{Error, Server};
+
+/// Serves gRPC (HTTP/2 without TLS) on a listener until `shutdown` resolves and open calls have ended.
+pub async fn serve(
+    endpoint: Endpoint,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), Error> {
+    Server::builder()
+        .tcp_nodelay(true)
+        // Many cases share a connection; the defaults of 64 KiB would make them wait for each other.
+        .initial_stream_window_size(Some(1 << 20))
+        .initial_connection_window_size(Some(16 << 20))
+        .max_frame_size(Some(1 << 20))
+        .http2_max_header_list_size(Some(64 << 10))
+        .serve_with_incoming_shutdown(endpoint, TcpListenerStream::new(listener), shutdown)
+        .await
+}
+
+const _: () = assert!(MAX_MESSAGE_BYTES >= 16 << 20, "the largest declared value must fit");

@@ -1,0 +1,22 @@
+//! Seeded faults: each makes a correct driver misbehave in one way.
+//!
+//! A mutant is a typed forwarder: it implements the generated service trait over the generated client of another
+//! endpoint and twists one thing. A suite is trusted as far as it turns every mutant red; a case is worth having if it
+//! turns at least one red.
+//!
+//! - [`mutant`]: what a mutant is.
+//! - [`forward`]: the forwarders, with a method to override for every rpc.
+//! - [`splice`]: puts a forwarder, or a change to every request, in front of an endpoint.
+//! - one file per interface with its mutants; [`all`] lists them.
+
+pub mod forward;
+mod keyvalue_basic;
+pub mod mutant;
+pub mod splice;
+
+pub use mutant::{Mutant, Subject};
+
+/// Every mutant, interface by interface.
+pub fn all() -> Vec<Mutant> {
+    [keyvalue_basic::mutants()].into_iter().flatten().collect()
+}

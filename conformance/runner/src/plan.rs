@@ -1,0 +1,184 @@
+//! What a run will do: which targets, and for each the cases that its declaration calls for.
+
+use crate::registry::{Backend, Registry, Setup};
+use prism_interfaces::catalogue;
+use prism_suites::{Case, suite};
+
+/// What was asked for on the command line; empty means everything.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Backends, as `name` (its default set-ups) or `name@setup`.
+    pub backends: Vec<String>,
+    /// Interfaces, or `lifecycle` and `clock`.
+    pub interfaces: Vec<String>,
+    /// Case ids, in which `*` stands for any characters.
+    pub cases: Vec<String>,
+    /// Backends, as in `backends`, without which the run is incomplete.
+    pub required: Vec<String>,
+}
+
+/// A backend in one set-up, and its cases.
+#[derive(Debug, Clone)]
+pub struct PlannedTarget {
+    /// `redis`, or `redis@redis-7.2` for a set-up that is not the first.
+    pub label: String,
+    /// The backend.
+    pub backend: Backend,
+    /// The set-up.
+    pub setup: Setup,
+    /// Whether the run is incomplete without it.
+    pub required: bool,
+    /// In the order of reports.
+    pub cases: Vec<Case>,
+}
+
+/// Why there is no plan. Every kind is a mistake of the caller's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// Nothing of this name is registered.
+    #[error("there is no {kind} `{name}`{}", nearest.as_ref().map(|nearest| format!("; did you mean `{nearest}`?")).unwrap_or_default())]
+    Unknown {
+        /// `backend`, `set-up`, `interface`.
+        kind: &'static str,
+        /// What was asked for.
+        name: String,
+        /// What was probably meant.
+        nearest: Option<String>,
+    },
+    /// A required backend was not selected.
+    #[error("`{0}` is required but not selected; name it with --backend as well, or leave --backend out")]
+    RequiredNotSelected(String),
+}
+
+fn unknown<'a>(kind: &'static str, name: &str, known: impl IntoIterator<Item = &'a str>) -> PlanError {
+    let nearest = crate::registry::nearest(name, known).map(str::to_owned);
+    PlanError::Unknown { kind, name: name.to_owned(), nearest }
+}
+
+/// Makes the plan. The cases of targets without any are left in, so that they show as empty.
+pub fn plan(registry: &Registry, selection: &Selection) -> Result<Vec<PlannedTarget>, PlanError> {
+    let services: Vec<&str> = catalogue::services().map(|service| service.id).collect();
+    if let Some(name) = selection.interfaces.iter().find(|name| !services.contains(&name.as_str())) {
+        return Err(unknown("interface", name, services));
+    }
+    let mut targets = Vec::new();
+    if selection.backends.is_empty() {
+        for backend in registry.backends() {
+            targets.extend(backend.default_setups().map(|setup| target(backend, setup)));
+        }
+    }
+    for name in &selection.backends {
+        for (backend, setup) in find(registry, name)? {
+            let found = target(backend, setup);
+            if !targets.iter().any(|known: &PlannedTarget| known.label == found.label) {
+                targets.push(found);
+            }
+        }
+    }
+    for name in &selection.required {
+        for (backend, setup) in find(registry, name)? {
+            let label = label(backend, setup);
+            let Some(target) = targets.iter_mut().find(|target| target.label == label) else {
+                return Err(PlanError::RequiredNotSelected(name.clone()));
+            };
+            target.required = true;
+        }
+    }
+    for target in &mut targets {
+        let clock = target.setup.embedded.as_ref().and_then(|settings| settings.get("clock"));
+        let virtual_clock = clock.is_some_and(|clock| clock == "virtual");
+        target.cases = suite::called_for(&target.backend.declaration)
+            .into_iter()
+            .filter(|case| virtual_clock || !case.needs_clock)
+            .filter(|case| {
+                selection.interfaces.is_empty()
+                    || selection.interfaces.iter().any(|id| id == case.interface())
+            })
+            .filter(|case| {
+                selection.cases.is_empty() || selection.cases.iter().any(|pattern| matches(pattern, &case.id))
+            })
+            .collect();
+    }
+    Ok(targets)
+}
+
+fn find<'a>(registry: &'a Registry, name: &str) -> Result<Vec<(&'a Backend, &'a Setup)>, PlanError> {
+    let (backend_name, setup_name) = match name.split_once('@') {
+        Some((backend, setup)) => (backend, Some(setup)),
+        None => (name, None),
+    };
+    let backend = registry.find(backend_name).ok_or_else(|| {
+        unknown("backend", backend_name, registry.backends().iter().map(|backend| backend.name.as_str()))
+    })?;
+    match setup_name {
+        None => Ok(backend.default_setups().map(|setup| (backend, setup)).collect()),
+        Some(setup_name) => match backend.setup(setup_name) {
+            Some(setup) => Ok(vec![(backend, setup)]),
+            None => Err(unknown("set-up", name, backend.setups.iter().map(|setup| setup.name.as_str()))),
+        },
+    }
+}
+
+fn target(backend: &Backend, setup: &Setup) -> PlannedTarget {
+    PlannedTarget {
+        label: label(backend, setup),
+        backend: backend.clone(),
+        setup: setup.clone(),
+        required: false,
+        cases: Vec::new(),
+    }
+}
+
+/// The name of the backend alone for its first set-up, else with the set-up.
+fn label(backend: &Backend, setup: &Setup) -> String {
+    if backend.setups.first().is_some_and(|first| first.name == setup.name) {
+        backend.name.clone()
+    } else {
+        format!("{}@{}", backend.name, setup.name)
+    }
+}
+
+/// Whether an id matches a pattern in which `*` stands for any characters.
+pub fn matches(pattern: &str, id: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = id.strip_prefix(first) else { return false };
+    let mut parts = parts.peekable();
+    if parts.peek().is_none() {
+        return rest.is_empty();
+    }
+    while let Some(part) = parts.next() {
+        if parts.peek().is_none() {
+            return rest.ends_with(part);
+        }
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stars_match_any_characters_and_nothing_else_is_special() {
+        for (pattern, id, expected) in [
+            ("a/b", "a/b", true),
+            ("a/b", "a/bc", false),
+            ("a/*", "a/bc", true),
+            ("*c", "a/bc", true),
+            ("*b*", "a/bc", true),
+            ("a*b*c", "a/b/bc", true),
+            ("a*b*c", "a/c", false),
+            ("a*a", "a", false),
+            ("*", "", true),
+            ("", "a", false),
+            ("a?b", "a/b", false),
+        ] {
+            assert_eq!(matches(pattern, id), expected, "{pattern} {id}");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The last lines that a server wrote.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+/// How many lines are kept.
+pub(super) const KEPT: usize = 50;
+/// A longer line is cut, so that what is kept is bounded whatever a server writes.
+const MAX_LINE_BYTES: usize = 1000;
+
+/// A bounded buffer of lines; clones share it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Lines(Arc<Mutex<VecDeque<String>>>);
+
+impl Lines {
+    /// Reads to the end of a stream and keeps its last lines.
+    pub(super) async fn collect(self, mut stream: impl AsyncRead + Unpin) {
+        let mut buffer = [0; 4096];
+        let mut line = Vec::new();
+        // A stream that cannot be read any more has ended, whatever the reason.
+        while let Ok(count @ 1..) = stream.read(&mut buffer).await {
+            for byte in &buffer[..count] {
+                if *byte == b'\n' {
+                    self.push(&line);
+                    line.clear();
+                } else if line.len() < MAX_LINE_BYTES {
+                    line.push(*byte);
+                }
+            }
+        }
+        if !line.is_empty() {
+            self.push(&line);
+        }
+    }
+
+    /// The lines, oldest first.
+    pub(super) fn snapshot(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    fn push(&self, line: &[u8]) {
+        let line = String::from_utf8_lossy(line).trim_end().to_owned();
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.len() == KEPT {
+            lines.pop_front();
+        }
+        lines.push_back(line);
+    }
+}
+
+/// A sentence with the last few lines under it, where there are any.
+pub(super) fn with_lines(sentence: String, lines: &[String]) -> String {
+    const SHOWN: usize = 10;
+    let shown = &lines[lines.len().saturating_sub(SHOWN)..];
+    shown.iter().fold(sentence, |text, line| format!("{text}\n  | {line}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_the_last_lines_are_kept_and_long_ones_are_cut() {
+        let lines = Lines::default();
+        let text = (0..200).map(|number| format!("line {number}\n")).collect::<String>() + &"x".repeat(5000);
+        lines.clone().collect(text.as_bytes()).await;
+        let kept = lines.snapshot();
+        assert_eq!(kept.len(), KEPT);
+        assert_eq!(kept[0], "line 151");
+        assert_eq!(kept[KEPT - 1].len(), MAX_LINE_BYTES);
+        assert_eq!(with_lines("died".to_owned(), &kept).lines().count(), 11);
+    }
+}

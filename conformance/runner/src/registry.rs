@@ -1,0 +1,96 @@
+//! Which backends there are: every `backend.yaml`, found, parsed and checked.
+//!
+//! Everything that is wrong is told at once, each problem with its place and with what to write instead; a registry
+//! with a problem is no registry.
+
+mod backend;
+mod checker;
+mod interfaces;
+mod model;
+mod nearest;
+pub(crate) mod placeholder;
+mod problem;
+mod servers;
+mod source;
+#[cfg(test)]
+mod tests;
+mod yaml;
+
+use std::collections::BTreeMap;
+
+pub use model::{Backend, Container, DriverSpec, External, Origin, Process, Setup};
+pub use nearest::nearest;
+pub use problem::{Problem, RegistryErrors};
+pub use source::Source;
+
+/// Every known backend, by name.
+#[derive(Debug, Clone, Default)]
+pub struct Registry {
+    backends: Vec<Backend>,
+}
+
+impl Registry {
+    /// Reads and checks all sources.
+    ///
+    /// # Errors
+    ///
+    /// Every problem of every file, in the order of the sources, then of the paths, then of the positions.
+    pub fn load(sources: &[Source]) -> Result<Self, RegistryErrors> {
+        let builtins: Vec<&str> = sources
+            .iter()
+            .filter_map(|source| match source {
+                Source::Builtin { name, .. } => Some(*name),
+                Source::Folder(_) => None,
+            })
+            .collect();
+        let mut problems = Vec::new();
+        let mut backends: Vec<Backend> = Vec::new();
+        let mut seen: BTreeMap<String, Origin> = BTreeMap::new();
+        for file in source::read_all(sources) {
+            let file = match file {
+                Ok(file) => file,
+                Err(problem) => {
+                    problems.push(problem);
+                    continue;
+                }
+            };
+            let read = backend::read(&file, &builtins);
+            let mut found = read.problems;
+            if let Some((name, span)) = read.name {
+                if let Some(first) = seen.get(&name) {
+                    let message = format!("backend `{name}` is declared twice");
+                    let help = format!(
+                        "it is declared in {first} already; rename one of the two, or remove one file"
+                    );
+                    found.push(Problem::new(&file, span, message, "again here").help(help));
+                } else {
+                    seen.insert(name, file.origin(span));
+                }
+            }
+            found.sort_by_key(Problem::start);
+            problems.extend(found);
+            backends.extend(read.backend);
+        }
+        if problems.is_empty() {
+            backends.sort_by(|left, right| left.name.cmp(&right.name));
+            Ok(Self { backends })
+        } else {
+            Err(RegistryErrors::new(problems))
+        }
+    }
+
+    /// All backends, sorted by name.
+    pub fn backends(&self) -> &[Backend] {
+        &self.backends
+    }
+
+    /// The backend with this name.
+    pub fn find(&self, name: &str) -> Option<&Backend> {
+        self.backends.iter().find(|backend| backend.name == name)
+    }
+
+    /// The backend whose name is most like `name`, if one is like it at all.
+    pub fn nearest(&self, name: &str) -> Option<&str> {
+        nearest(name, self.backends.iter().map(|backend| backend.name.as_str()))
+    }
+}

@@ -1,0 +1,124 @@
+//! What a `backend.yaml` says, checked.
+
+use std::{collections::BTreeMap, fmt, path::PathBuf};
+
+use prism_interfaces::traits::Declaration;
+
+/// One backend: a driver, the servers that it can run against, and what it declares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backend {
+    /// `[a-z0-9][a-z0-9-]*`, unique in the registry.
+    pub name: String,
+    /// A line for people.
+    pub description: String,
+    /// What is tested.
+    pub driver: DriverSpec,
+    /// How many cases may run against it at once, 1 to 1024.
+    pub concurrency: usize,
+    /// In the order of the file; never empty.
+    pub setups: Vec<Setup>,
+    /// Interfaces, traits and guarantees, defaults filled in.
+    pub declaration: Declaration,
+    /// Where it is declared.
+    pub origin: Origin,
+}
+
+/// How the driver is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DriverSpec {
+    /// A driver of this build, by its name.
+    Builtin(String),
+    /// A driver that somebody else serves.
+    Endpoint {
+        /// `http://` or `https://` with host and port.
+        uri: String,
+        /// What it is initialized with, besides the settings of the set-up.
+        settings: BTreeMap<String, String>,
+    },
+}
+
+/// One way of running a backend: a version of its server, or a mode of an embedded one.
+///
+/// Either `embedded` is given, or any of the others, or nothing where the driver brings its own server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Setup {
+    /// Such as `redis-7.0`.
+    pub name: String,
+    /// Whether a run takes it when none is asked for.
+    pub default: bool,
+    /// The settings of a driver that needs no server.
+    pub embedded: Option<BTreeMap<String, String>>,
+    /// A server that runs already.
+    pub external: Option<External>,
+    /// A server in a container.
+    pub container: Option<Container>,
+    /// A server from a binary of this machine.
+    pub process: Option<Process>,
+    /// Settings of the driver, with placeholders for where the server is.
+    pub settings: BTreeMap<String, String>,
+}
+
+/// A server that runs already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct External {
+    /// The environment variable that says where: `host:port`, or a URL.
+    pub env: String,
+}
+
+/// A server in a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Container {
+    /// With a tag or a digest.
+    pub image: String,
+    /// The port inside the container.
+    pub port: u16,
+    /// Arguments in place of the image's own; empty to keep those. `{port}` is the port inside the container.
+    pub command: Vec<String>,
+    /// Environment variables.
+    pub env: BTreeMap<String, String>,
+}
+
+/// A server from a binary of this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// The program and its arguments, with placeholders; never empty.
+    pub command: Vec<String>,
+    /// Environment variables besides the inherited ones, with placeholders.
+    pub env: BTreeMap<String, String>,
+}
+
+/// Where a backend is declared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// As it was given or found.
+    pub path: String,
+    /// From 1.
+    pub line: usize,
+    /// The folder of the file, for paths that are relative to it; `None` for a built-in one.
+    pub folder: Option<PathBuf>,
+}
+
+impl Backend {
+    /// The set-ups that a run takes when none is asked for; never empty.
+    pub fn default_setups(&self) -> impl Iterator<Item = &Setup> {
+        self.setups.iter().filter(|setup| setup.default)
+    }
+
+    /// The set-up with this name.
+    pub fn setup(&self, name: &str) -> Option<&Setup> {
+        self.setups.iter().find(|setup| setup.name == name)
+    }
+}
+
+impl Setup {
+    /// Whether a server has to be found or started before the driver can be.
+    pub fn needs_server(&self) -> bool {
+        self.external.is_some() || self.container.is_some() || self.process.is_some()
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.path, self.line)
+    }
+}

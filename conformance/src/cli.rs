@@ -1,0 +1,314 @@
+//! The arguments of the command line.
+
+use crate::command::{explain, list, mutants, report, run, serve, validate};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use prism_runner::{
+    plan::Selection,
+    provision::{Mode, Way},
+};
+use prism_suites::Effort;
+use std::{io::Write, path::PathBuf, process::ExitCode};
+
+/// The end of every `--help`.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  every selected case that counts passed, and something counted
+  1  non-conformant: a case failed, timed out, or an interface is served though not declared
+  2  bad usage, or a mistake in the registry
+  3  incomplete: an error of the infrastructure, a case without a verdict, a required backend without a server
+  4  nothing was selected, or nothing was measured";
+
+/// Proves or refutes what data backends declare.
+#[derive(Debug, Parser)]
+#[command(name = "prism-conformance", version, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the suites against the declared backends and report.
+    #[command(after_help = run::EXAMPLES)]
+    Run(Box<RunArgs>),
+    /// List backends with their cases, and what each case says.
+    #[command(
+        after_help = "Examples:\n  prism-conformance list\n  prism-conformance list --backend redis --interface keyvalue_ttl\n  prism-conformance list --format json"
+    )]
+    List(ListArgs),
+    /// Print clauses of the contract, with the cases that prove them.
+    #[command(
+        after_help = "Examples:\n  prism-conformance explain KVB-07\n  prism-conformance explain keyvalue_ttl\n  prism-conformance explain keyvalue_ttl/persist_removes_the_ttl"
+    )]
+    Explain(ExplainArgs),
+    /// Check every backend.yaml and say everything that is wrong with them.
+    #[command(after_help = "Example:\n  prism-conformance validate --registry ./my-backends")]
+    Validate(ValidateArgs),
+    /// Run every seeded fault against the suite: each must be killed, and every case must kill one.
+    #[command(
+        after_help = "Examples:\n  prism-conformance mutants\n  prism-conformance mutants --mutant 'keyvalue_ttl/*' --case 'keyvalue_ttl/*'"
+    )]
+    Mutants(MutantsArgs),
+    /// Render the event log of a run again.
+    #[command(
+        after_help = "Examples:\n  prism-conformance report prism-report/events.jsonl\n  prism-conformance report --format markdown prism-report/events.jsonl"
+    )]
+    Report(ReportArgs),
+    /// Serve a built-in driver over gRPC on an address.
+    #[command(
+        after_help = "Examples:\n  prism-conformance serve memstore --listen 127.0.0.1:50051\n  prism-conformance serve redis --listen 127.0.0.1:0 --set url=redis://127.0.0.1:6379"
+    )]
+    Serve(ServeArgs),
+}
+
+/// Where backends are declared.
+#[derive(Debug, Clone, Args)]
+pub struct RegistryArgs {
+    /// A folder to search for backend.yaml files, besides the built-in backends; can be repeated.
+    #[arg(long, value_name = "DIR")]
+    pub registry: Vec<PathBuf>,
+}
+
+/// What to select.
+#[derive(Debug, Clone, Args)]
+pub struct SelectionArgs {
+    /// A backend (its default set-ups) or backend@set-up; can be repeated. Default: every backend.
+    #[arg(long, value_name = "NAME")]
+    pub backend: Vec<String>,
+    /// An interface, or `lifecycle` or `clock`; can be repeated. Default: all.
+    #[arg(long, value_name = "ID")]
+    pub interface: Vec<String>,
+    /// A case by its id, in which `*` stands for any characters; can be repeated. Default: all.
+    #[arg(long, value_name = "ID")]
+    pub case: Vec<String>,
+}
+
+impl SelectionArgs {
+    /// For the planner.
+    pub fn selection(&self, required: &[String]) -> Selection {
+        Selection {
+            backends: self.backend.clone(),
+            interfaces: self.interface.clone(),
+            cases: self.case.clone(),
+            required: required.to_vec(),
+        }
+    }
+}
+
+/// How much generated cases do.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum EffortArg {
+    /// A first look, or a slow network.
+    Quick,
+    /// What a server on this machine gets by default.
+    Standard,
+    /// What a driver in this process gets by default.
+    Thorough,
+}
+
+impl From<EffortArg> for Effort {
+    fn from(effort: EffortArg) -> Self {
+        match effort {
+            EffortArg::Quick => Self::Quick,
+            EffortArg::Standard => Self::Standard,
+            EffortArg::Thorough => Self::Thorough,
+        }
+    }
+}
+
+/// Where servers come from.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum ProvisionArg {
+    /// A server that runs already, named by the environment variable that backend.yaml says.
+    External,
+    /// A container.
+    Container,
+    /// A binary on PATH.
+    Process,
+}
+
+impl From<ProvisionArg> for Mode {
+    fn from(arg: ProvisionArg) -> Self {
+        Self::Only(match arg {
+            ProvisionArg::External => Way::External,
+            ProvisionArg::Container => Way::Container,
+            ProvisionArg::Process => Way::Process,
+        })
+    }
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    /// Where backends are declared.
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+    /// What to select.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// A backend without which the run is incomplete (exit code 3); can be repeated, or separated by commas.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub require: Vec<String>,
+    /// Where servers come from. Default: the first that is there of external, container, process.
+    #[arg(long, value_name = "KIND")]
+    pub provision: Option<ProvisionArg>,
+    /// The seed that everything random comes from. Default: a new one, which is printed.
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// How many operations and histories are generated. Default: what the cost of a call to the backend allows.
+    #[arg(long)]
+    pub effort: Option<EffortArg>,
+    /// The most cases to run at once against one backend.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+    /// The most seconds that a case may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub case_timeout: u64,
+    /// Leave the namespaces of the cases as they are, and name them in the report.
+    #[arg(long)]
+    pub keep: bool,
+    /// Stop at the first case that is not as it should be.
+    #[arg(long)]
+    pub fail_fast: bool,
+    /// The folder for events.jsonl, report.json, junit.xml and summary.md.
+    #[arg(long, value_name = "DIR", default_value = "prism-report")]
+    pub output: PathBuf,
+    /// What to print at the end.
+    #[arg(long, default_value = "terminal")]
+    pub format: ReportFormat,
+}
+
+/// Arguments of `list`.
+#[derive(Debug, Clone, Args)]
+pub struct ListArgs {
+    /// Where backends are declared.
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+    /// What to select.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// What to print.
+    #[arg(long, default_value = "text")]
+    pub format: TextFormat,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Clone, Args)]
+pub struct ExplainArgs {
+    /// A clause (KVB-07), a prefix (KVB), an interface, or a case.
+    #[arg(required = true)]
+    pub what: Vec<String>,
+}
+
+/// Arguments of `validate`.
+#[derive(Debug, Clone, Args)]
+pub struct ValidateArgs {
+    /// Where backends are declared.
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+}
+
+/// Arguments of `mutants`.
+#[derive(Debug, Clone, Args)]
+pub struct MutantsArgs {
+    /// A mutant by its id, in which `*` stands for any characters; can be repeated. Default: all.
+    #[arg(long, value_name = "ID")]
+    pub mutant: Vec<String>,
+    /// A case by its id, likewise.
+    #[arg(long, value_name = "ID")]
+    pub case: Vec<String>,
+    /// The seed that everything random comes from.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// How many operations and histories are generated.
+    #[arg(long, default_value = "standard")]
+    pub effort: EffortArg,
+    /// How many mutants to try at once. Default: the number of processors.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub jobs: Option<u16>,
+    /// What to print.
+    #[arg(long, default_value = "text")]
+    pub format: MatrixFormat,
+}
+
+/// Arguments of `report`.
+#[derive(Debug, Clone, Args)]
+pub struct ReportArgs {
+    /// An events.jsonl, or a folder that holds one.
+    pub events: PathBuf,
+    /// What to print.
+    #[arg(long, default_value = "terminal")]
+    pub format: ReportFormat,
+}
+
+/// Arguments of `serve`.
+#[derive(Debug, Clone, Args)]
+pub struct ServeArgs {
+    /// The driver.
+    pub driver: String,
+    /// Where to listen; port 0 takes a free one, which is printed.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    pub listen: std::net::SocketAddr,
+    /// A setting of the driver; can be repeated.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+    /// Leave it to the client to call Initialize and Start.
+    #[arg(long)]
+    pub no_start: bool,
+}
+
+/// What a report can look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// For people at a terminal.
+    Terminal,
+    /// report.json.
+    Json,
+    /// For a GitHub page.
+    Markdown,
+    /// For CI systems.
+    Junit,
+}
+
+/// For people or for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TextFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// What a kill matrix can look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum MatrixFormat {
+    /// For people at a terminal.
+    Text,
+    /// For a page.
+    Markdown,
+    /// For programs.
+    Json,
+}
+
+impl Cli {
+    /// Does what was asked for.
+    pub fn run(self) -> ExitCode {
+        let result = match self.command {
+            Command::Run(args) => run::run(&args),
+            Command::List(args) => list::list(&args),
+            Command::Explain(args) => explain::explain(&args),
+            Command::Validate(args) => validate::validate(&args),
+            Command::Mutants(args) => mutants::mutants(&args),
+            Command::Report(args) => report::report(&args),
+            Command::Serve(args) => serve::serve(&args),
+        };
+        match result {
+            Ok(code) => code,
+            Err(trouble) => {
+                // Where even this cannot be written there is nobody left to tell.
+                let _ = writeln!(std::io::stderr(), "{trouble}");
+                ExitCode::from(trouble.code)
+            }
+        }
+    }
+}

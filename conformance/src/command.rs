@@ -1,0 +1,55 @@
+//! One file per subcommand. They are the only ones that print.
+
+pub mod explain;
+pub mod list;
+pub mod mutants;
+pub mod report;
+pub mod run;
+pub mod serve;
+mod trouble;
+pub mod validate;
+
+pub use trouble::Trouble;
+
+use crate::{builtins, cli::RegistryArgs};
+use miette::{GraphicalReportHandler, GraphicalTheme};
+use prism_runner::registry::{Registry, RegistryErrors, Source};
+use std::io::{self, IsTerminal, Write};
+
+/// Prints to standard output. A reader that has gone away (`| head`) is not an error.
+pub(crate) fn print(text: &str) -> Result<(), Trouble> {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Trouble::incomplete(format!("standard output cannot be written: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Says something beside the results.
+pub(crate) fn say(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Whether to use colours: only on a terminal, and never where `NO_COLOR` is set.
+pub(crate) fn colour() -> bool {
+    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// The built-in backends and those of the folders.
+pub(crate) fn registry(args: &RegistryArgs) -> Result<Registry, Trouble> {
+    let mut sources = builtins::sources();
+    sources.extend(args.registry.iter().cloned().map(Source::Folder));
+    Registry::load(&sources).map_err(|errors| Trouble::usage(render(&errors)))
+}
+
+fn render(errors: &RegistryErrors) -> String {
+    let coloured =
+        io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let theme = if coloured { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    let mut text = String::new();
+    match GraphicalReportHandler::new_themed(theme).with_width(110).render_report(&mut text, errors) {
+        Ok(()) => text,
+        Err(_) => errors.to_string(),
+    }
+}

@@ -1,0 +1,250 @@
+//! `run`: the main job.
+
+use crate::{
+    builtins,
+    cli::RunArgs,
+    command::{
+        Trouble, print, registry,
+        report::{PAGE_BYTES, rendered},
+        say,
+        serve::stop_signal,
+    },
+    progress::Progress,
+};
+use prism_interfaces::catalogue;
+use prism_reports::{
+    Event, EventKind, EventWriter, LogError, Report, append_step_summary,
+    event::{ClauseInfo, ClauseLevel, Host, RunStarted},
+    exit_code, render,
+};
+use prism_runner::{
+    PlannedTarget,
+    engine::{self, Builtins, RunOptions},
+    plan,
+    provision::Mode,
+    target::Launcher,
+};
+use std::{
+    fmt::Write as _, fs::File, io::BufWriter, path::Path, process::ExitCode, sync::Arc, time::Duration,
+};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// Shown by `run --help`.
+pub const EXAMPLES: &str = "\
+Examples:
+  prism-conformance run
+  prism-conformance run --backend redis --require redis
+  prism-conformance run --backend memstore --case 'keyvalue_ttl/*' --seed 7
+  prism-conformance run --registry ./my-backends --backend my-backend --fail-fast
+
+The output folder gets events.jsonl (the log that everything else is made from), report.json, junit.xml and
+summary.md. Where GITHUB_STEP_SUMMARY is set, the summary is appended to that file as well.
+
+Exit codes:
+  0  every selected case that counts passed, and something counted
+  1  non-conformant: a case failed, timed out, or an interface is served though not declared
+  2  bad usage, or a mistake in the registry
+  3  incomplete: an error of the infrastructure, a case without a verdict, a required backend without a server
+  4  nothing was selected, or nothing was measured";
+
+/// The most cases at once per target, for each processor, where nothing else is said. Most of them wait for the
+/// driver most of the time.
+const JOBS_PER_PROCESSOR: usize = 4;
+
+/// Writes the log of a run.
+type LogWriter = EventWriter<BufWriter<File>>;
+
+/// Runs the plan, writes the reports, prints one.
+pub fn run(args: &RunArgs) -> Result<ExitCode, Trouble> {
+    let registry = registry(&args.registry)?;
+    let targets = plan(&registry, &args.selection.selection(&args.require))
+        .map_err(|error| Trouble::usage(error.to_string()))?;
+    if targets.iter().all(|target| target.cases.is_empty()) {
+        return Err(Trouble::nothing("no case is selected; `prism-conformance list` shows them all"));
+    }
+    let mut log = open_log(&args.output)?;
+    let processors = std::thread::available_parallelism().map_or(2, usize::from);
+    let options = RunOptions {
+        run_id: format!("{:08x}", rand::random::<u32>()),
+        // Short enough to be typed.
+        seed: args.seed.unwrap_or_else(|| u64::from(rand::random::<u32>())),
+        effort: args.effort.map(Into::into),
+        jobs: args.jobs.map_or(processors * JOBS_PER_PROCESSOR, usize::from),
+        case_limit: Duration::from_secs(args.case_timeout),
+        keep: args.keep,
+        fail_fast: args.fail_fast,
+        mode: args.provision.map(Mode::from).unwrap_or_default(),
+        reproduce_with: args.registry.registry.iter().fold(String::new(), |mut text, folder| {
+            let _ = write!(text, " --registry {}", quoted(&folder.display().to_string()));
+            text
+        }),
+    };
+    let started = started(args, &options, processors);
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| Trouble::incomplete(error.to_string()))?;
+    let events = runtime.block_on(conduct(targets, options, started, &mut log));
+    // Blocking threads of cases that were cut off may still be busy; they have nothing to say any more.
+    runtime.shutdown_timeout(Duration::from_millis(500));
+    let report = Report::from_events(&events.map_err(|error| unwritable(&args.output, &error))?);
+    write_reports(&args.output, &report)?;
+    print(&rendered(&report, args.format))?;
+    Ok(exit_code(&report).into())
+}
+
+/// Runs the engine, shows progress, writes the log as things happen.
+async fn conduct(
+    targets: Vec<PlannedTarget>,
+    options: RunOptions,
+    started: RunStarted,
+    log: &mut LogWriter,
+) -> Result<Vec<Event>, LogError> {
+    let cancel = CancellationToken::new();
+    let interrupted = cancel.clone();
+    tokio::spawn(async move {
+        stop_signal().await;
+        say(
+            "stopping: servers are taken away and the report is written; press Ctrl-C again to leave at once",
+        );
+        interrupted.cancel();
+        stop_signal().await;
+        std::process::exit(130);
+    });
+    let (sender, mut receiver) = mpsc::unbounded_channel();
+    let engine = tokio::spawn(engine::run(targets, launchers(), options, sender, cancel.clone()));
+
+    let mut progress = Progress::new(started.seed);
+    let mut events = vec![log.append(EventKind::RunStarted(Box::new(started)))?];
+    while let Some(kind) = receiver.recv().await {
+        progress.see(&kind);
+        match log.append(kind) {
+            Ok(event) => events.push(event),
+            Err(error) => {
+                // Nothing that is measured from here on could be told; end in order, servers included.
+                cancel.cancel();
+                let _ = engine.await;
+                return Err(error);
+            }
+        }
+    }
+    progress.finish();
+    let broke_off = engine.await.is_err();
+    if broke_off {
+        // Without a closing record the report says that the run was cut off.
+        return Ok(events);
+    }
+    let closing = log.closing_record(cancel.is_cancelled(), peak_rss_kib());
+    events.push(log.append(closing)?);
+    Ok(events)
+}
+
+fn launchers() -> Builtins {
+    Arc::new(|name| {
+        let launch = builtins::find(name)?.launch;
+        Some(Arc::new(launch) as Launcher)
+    })
+}
+
+fn open_log(folder: &Path) -> Result<LogWriter, Trouble> {
+    std::fs::create_dir_all(folder).map_err(|error| {
+        Trouble::usage(format!(
+            "the output folder {} cannot be made: {error}; choose another with --output",
+            folder.display()
+        ))
+    })?;
+    EventWriter::create(&folder.join("events.jsonl")).map_err(|error| unwritable(folder, &error))
+}
+
+fn unwritable(folder: &Path, error: &LogError) -> Trouble {
+    Trouble::usage(format!(
+        "the report cannot be written to {}: {error}; choose another folder with --output",
+        folder.display()
+    ))
+}
+
+/// Writes everything that is made from the report. The summary on GitHub is a courtesy: where it cannot be written,
+/// that is said, and changes nothing.
+fn write_reports(folder: &Path, report: &Report) -> Result<(), Trouble> {
+    let page = |budget_bytes| render::markdown::render(report, &render::markdown::Options { budget_bytes });
+    for (name, text) in [
+        ("report.json", render::json::render(report)),
+        ("junit.xml", render::junit::render(report)),
+        ("summary.md", page(PAGE_BYTES)),
+    ] {
+        let path = folder.join(name);
+        std::fs::write(&path, text)
+            .map_err(|error| Trouble::incomplete(format!("{} cannot be written: {error}", path.display())))?;
+    }
+    if let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty())
+        && let Err(error) = append_step_summary(Path::new(&path), page)
+    {
+        say(&format!("warning: the step summary {} cannot be written: {error}", Path::new(&path).display()));
+    }
+    Ok(())
+}
+
+fn started(args: &RunArgs, options: &RunOptions, processors: usize) -> RunStarted {
+    let clauses = |interface: &str, clauses: &'static [prism_interfaces::Clause]| {
+        let interface = interface.to_owned();
+        clauses.iter().map(move |clause| ClauseInfo {
+            id: clause.id.to_owned(),
+            level: match clause.level {
+                prism_interfaces::Level::Must => ClauseLevel::Must,
+                prism_interfaces::Level::Should => ClauseLevel::Should,
+                prism_interfaces::Level::May => ClauseLevel::May,
+            },
+            interface: interface.clone(),
+            text: clause.text.to_owned(),
+        })
+    };
+    RunStarted {
+        schema_version: prism_reports::SCHEMA_VERSION,
+        run_id: options.run_id.clone(),
+        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        contract_revision: catalogue::REVISION.to_owned(),
+        seed: options.seed,
+        effort: options.effort.map(|effort| effort.to_string()),
+        started_at: jiff::Timestamp::now().round(jiff::Unit::Second).unwrap_or_default().to_string(),
+        command: std::env::args().map(|argument| quoted(&argument)).collect::<Vec<_>>().join(" "),
+        commit: std::env::var("GITHUB_SHA").ok().filter(|commit| !commit.is_empty()),
+        host: Host {
+            os: std::env::consts::OS.to_owned(),
+            arch: std::env::consts::ARCH.to_owned(),
+            cores: processors as u32,
+        },
+        case_filter: args.selection.case.clone(),
+        clauses: clauses("general", catalogue::GENERAL)
+            .chain(catalogue::services().flat_map(|service| clauses(service.id, service.clauses)))
+            .collect(),
+    }
+}
+
+/// For a shell.
+fn quoted(argument: &str) -> String {
+    let plain = |character: char| character.is_ascii_alphanumeric() || "-_./:=@,+%".contains(character);
+    if !argument.is_empty() && argument.chars().all(plain) {
+        argument.to_owned()
+    } else {
+        format!("'{}'", argument.replace('\'', r"'\''"))
+    }
+}
+
+/// The most memory that this process has had, where the system tells.
+fn peak_rss_kib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_quoted_where_a_shell_needs_it() {
+        assert_eq!(quoted("--seed=7"), "--seed=7");
+        assert_eq!(quoted("a b"), "'a b'");
+        assert_eq!(quoted("keyvalue_ttl/*"), "'keyvalue_ttl/*'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted(""), "''");
+    }
+}

@@ -1,0 +1,296 @@
+//! Every mutant against the cases that could kill it.
+//!
+//! The suite is trusted as far as every mutant is killed, and a case is worth having if it kills at least one. A
+//! mutant is killed by a case that passes on the unchanged reference driver and says `fail` (or `undeclared`, which is
+//! how an undeclared interface fails) on the mutant; a time-out or an error kills nothing.
+
+use crate::builtins;
+use futures::stream::{self, StreamExt};
+use prism_driver_kit::Host;
+use prism_interfaces::{Endpoint, traits::Declaration};
+use prism_memstore::Memstore;
+use prism_mutants::{Mutant, Subject};
+use prism_reports::{Outcome, event::CaseFinished};
+use prism_runner::{
+    execute::{Execution, execute},
+    plan::matches,
+    registry::Registry,
+    target::{DriverAccess, Launcher, Target, TargetSpec},
+};
+use prism_suites::{Case, Effort, Watchdog, suite};
+use serde::Serialize;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+/// What to run.
+#[derive(Debug, Clone)]
+pub struct MatrixOptions {
+    /// Mutants by id, in which `*` stands for any characters; empty for all.
+    pub mutants: Vec<String>,
+    /// Cases by id, likewise.
+    pub cases: Vec<String>,
+    /// The seed.
+    pub seed: u64,
+    /// How much generated cases do.
+    pub effort: Effort,
+    /// How many mutants are tried at once.
+    pub jobs: usize,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct KillMatrix {
+    /// The seed.
+    pub seed: u64,
+    /// Every mutant that was tried.
+    pub mutants: Vec<MutantRow>,
+    /// Every case that was tried.
+    pub cases: Vec<CaseRow>,
+    /// Cases that do not pass on the unchanged reference driver, with what they say. They kill nothing.
+    pub broken: Vec<(String, String)>,
+}
+
+/// A mutant and what became of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct MutantRow {
+    /// Its id.
+    pub id: &'static str,
+    /// What it does wrong.
+    pub sentence: &'static str,
+    /// The cases that killed it.
+    pub killed_by: BTreeSet<String>,
+    /// Cases that noticed it without a verdict: time-outs, errors, inconclusive ones.
+    pub disturbed: BTreeMap<String, Outcome>,
+}
+
+/// A case and what it did.
+#[derive(Debug, Clone, Serialize)]
+pub struct CaseRow {
+    /// Its id.
+    pub id: String,
+    /// The mutants that it killed.
+    pub kills: BTreeSet<&'static str>,
+    /// How many mutants it was tried on.
+    pub tried: usize,
+}
+
+impl KillMatrix {
+    /// Mutants that nothing killed.
+    pub fn survivors(&self) -> impl Iterator<Item = &MutantRow> {
+        self.mutants.iter().filter(|mutant| mutant.killed_by.is_empty())
+    }
+
+    /// Cases that killed nothing.
+    pub fn idle(&self) -> impl Iterator<Item = &CaseRow> {
+        self.cases.iter().filter(|case| case.kills.is_empty())
+    }
+}
+
+/// The interfaces that the reference driver serves where refusals are tried.
+const NARROW: &[&str] = &["keyvalue_basic"];
+
+/// How long a case may take before it counts as a time-out.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// A subject for cases: a way to launch drivers, and what is declared of them.
+struct Trial {
+    launcher: Launcher,
+    declaration: Declaration,
+    cases: Vec<Case>,
+}
+
+/// Runs the matrix; `progress` is told about every mutant that is done.
+pub async fn run(
+    registry: &Registry,
+    options: &MatrixOptions,
+    progress: impl Fn(&MutantRow) + Send + Sync,
+) -> Result<KillMatrix, String> {
+    let reference = registry.find("memstore").ok_or("memstore is not registered")?;
+    let declaration = reference.declaration.clone();
+    let wanted = |case: &Case| {
+        options.cases.is_empty() || options.cases.iter().any(|pattern| matches(pattern, &case.id))
+    };
+    let chosen: Vec<Mutant> = prism_mutants::all()
+        .into_iter()
+        .filter(|mutant| {
+            options.mutants.is_empty() || options.mutants.iter().any(|pattern| matches(pattern, mutant.id))
+        })
+        .collect();
+    let watchdog = Watchdog::start();
+
+    // The unchanged driver first, in both its forms: a case that is red there says nothing about a mutant.
+    let mut broken = BTreeMap::new();
+    for (launcher, declaration) in [(full(), declaration.clone()), (narrow(), narrowed(&declaration))] {
+        let cases = suite::called_for(&declaration).into_iter().filter(wanted).collect();
+        for finished in try_out(Trial { launcher, declaration, cases }, options, &watchdog).await? {
+            if !finished.outcome.proves() {
+                let why = finished.failure.map(|failure| failure.message).unwrap_or_default();
+                broken.insert(finished.case, format!("{}: {why}", finished.outcome));
+            }
+        }
+    }
+
+    let mut kills: BTreeMap<String, (BTreeSet<&'static str>, usize)> = BTreeMap::new();
+    let rows: Vec<Result<(MutantRow, Vec<String>), String>> = stream::iter(&chosen)
+        .map(|mutant| async {
+            let mut trial = trial(mutant, &declaration);
+            trial.cases.retain(|case| wanted(case) && !broken.contains_key(&case.id));
+            let tried = trial.cases.iter().map(|case| case.id.clone()).collect();
+            let mut row = MutantRow {
+                id: mutant.id,
+                sentence: mutant.sentence,
+                killed_by: BTreeSet::new(),
+                disturbed: BTreeMap::new(),
+            };
+            match try_out(trial, options, &watchdog).await {
+                Ok(results) => {
+                    for finished in results {
+                        match finished.outcome {
+                            Outcome::Fail | Outcome::Undeclared => {
+                                row.killed_by.insert(finished.case);
+                            }
+                            outcome if outcome.proves() => {}
+                            outcome => {
+                                row.disturbed.insert(finished.case, outcome);
+                            }
+                        }
+                    }
+                }
+                Err(error) => return Err(format!("{}: {error}", mutant.id)),
+            }
+            progress(&row);
+            Ok((row, tried))
+        })
+        .buffered(options.jobs.max(1))
+        .collect()
+        .await;
+    let mut mutants = Vec::new();
+    for row in rows {
+        let (row, tried) = row?;
+        for case in tried {
+            let entry = kills.entry(case.clone()).or_default();
+            entry.1 += 1;
+            if row.killed_by.contains(&case) {
+                entry.0.insert(row.id);
+            }
+        }
+        mutants.push(row);
+    }
+    let cases = kills.into_iter().map(|(id, (kills, tried))| CaseRow { id, kills, tried }).collect();
+    Ok(KillMatrix { seed: options.seed, mutants, cases, broken: broken.into_iter().collect() })
+}
+
+fn full() -> Launcher {
+    Arc::new(|| (builtins::find("memstore").unwrap_or(&builtins::BUILTINS[0]).launch)())
+}
+
+fn narrow() -> Launcher {
+    Arc::new(|| Host::new(Memstore::serving(NARROW)).endpoint())
+}
+
+fn narrowed(declaration: &Declaration) -> Declaration {
+    let mut narrowed = declaration.clone();
+    narrowed.interfaces.retain(|id, _| NARROW.contains(&id.as_str()));
+    narrowed
+}
+
+fn wrapped(inner: &Launcher, wrap: prism_mutants::mutant::Wrap) -> Launcher {
+    let inner = Arc::clone(inner);
+    Arc::new(move || -> Endpoint { wrap(inner()) })
+}
+
+/// How a mutant is tried: on which driver, with which declaration, by which cases.
+fn trial(mutant: &Mutant, declaration: &Declaration) -> Trial {
+    let interface = mutant.interface();
+    let concerns = |case: &Case| {
+        interface == "general" || case.interface() == interface || case.needs.contains(&interface) || {
+            // What breaks the basis can show in whatever stands on it, but the cases of the basis must notice.
+            case.interface() == "lifecycle"
+        }
+    };
+    let cases =
+        |declaration: &Declaration| suite::called_for(declaration).into_iter().filter(concerns).collect();
+    match &mutant.subject {
+        Subject::Endpoint(make) => Trial {
+            launcher: wrapped(&full(), make()),
+            declaration: declaration.clone(),
+            cases: cases(declaration),
+        },
+        Subject::Undeclared(hidden) => {
+            let mut less = declaration.clone();
+            less.interfaces.remove(*hidden);
+            let cases =
+                suite::called_for(&less).into_iter().filter(|case| case.interface() == *hidden).collect();
+            Trial { launcher: full(), declaration: less, cases }
+        }
+        Subject::Declares { interface, name, value } => {
+            let mut other = declaration.clone();
+            let traits = if *interface == "guarantees" {
+                Some(&mut other.guarantees)
+            } else {
+                other.interfaces.get_mut(*interface)
+            };
+            let specs = if *interface == "guarantees" {
+                prism_interfaces::traits::GUARANTEES
+            } else {
+                prism_interfaces::traits::specs(interface)
+            };
+            let parsed =
+                specs.iter().find(|spec| spec.name == *name).and_then(|spec| spec.kind.parse(value).ok());
+            if let (Some(traits), Some(value)) = (traits, parsed) {
+                traits.set(name, value);
+            }
+            Trial { launcher: full(), cases: cases(&other), declaration: other }
+        }
+    }
+}
+
+async fn try_out(
+    trial: Trial,
+    options: &MatrixOptions,
+    watchdog: &Watchdog,
+) -> Result<Vec<CaseFinished>, String> {
+    let Trial { launcher, declaration, cases } = trial;
+    let run = format!("{:08x}", rand::random::<u32>());
+    let spec = TargetSpec {
+        label: "memstore".to_owned(),
+        declaration,
+        settings: BTreeMap::from([
+            ("clock".to_owned(), "virtual".to_owned()),
+            ("store".to_owned(), format!("kill-matrix-{run}")),
+        ]),
+        concurrency: 16,
+        effort: Some(options.effort),
+    };
+    let target =
+        Target::start(spec, DriverAccess::Launch(launcher), watchdog.clone(), Duration::from_secs(5)).await?;
+    let target = Arc::new(target);
+    let results = stream::iter(cases.iter().enumerate())
+        .map(|(index, case)| {
+            let target = Arc::clone(&target);
+            let execution = Execution {
+                seed: options.seed,
+                namespace: format!("km-{run}-{index}"),
+                limit: LIMIT,
+                keep: false,
+                reproduce: String::new(),
+            };
+            async move { execute(&target, case, &execution).await }
+        })
+        .buffered(16)
+        .collect()
+        .await;
+    target.stop().await;
+    Ok(results)
+}
+
+/// Cases that may kill nothing in the matrix, each with its reason.
+const EXEMPT: &[(&str, &str)] = &[];
+
+/// Why a case may kill nothing; `None` where it may not.
+pub fn exemption(case: &str) -> Option<&'static str> {
+    EXEMPT.iter().find(|(exempt, _)| *exempt == case).map(|(_, why)| *why)
+}

@@ -1,0 +1,30 @@
+//! Every case there is, and those that a declaration calls for.
+
+use crate::{
+    Case, general, keyvalue_basic, keyvalue_batch, keyvalue_cas, keyvalue_scan, keyvalue_transactional, keyvalue_ttl,
+    refusal,
+};
+use prism_interfaces::traits::Declaration;
+
+/// Every case but the refusals, in the order of reports: interface by interface, each in the order of its file, and the
+/// general ones last.
+pub fn cases() -> Vec<Case> {
+    [
+        keyvalue_basic::cases(),
+        keyvalue_scan::cases(),
+        keyvalue_ttl::cases(),
+        keyvalue_transactional::cases(),
+        keyvalue_batch::cases(),
+        keyvalue_cas::cases(),
+        general::cases(),
+    ]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// The cases that a declaration calls for: those of what is declared, and the refusal of everything else.
+pub fn called_for(declaration: &Declaration) -> Vec<Case> {
+    let ordinary = cases().into_iter().filter(|case| case.called_for_by(declaration));
+    ordinary.chain(refusal::cases(declaration)).collect()
+}

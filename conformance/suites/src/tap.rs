@@ -1,0 +1,119 @@
+//! Watches the calls of a case at the seam.
+
+use prism_interfaces::Endpoint;
+use std::{
+    collections::VecDeque,
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+use tonic::{Code, body::Body};
+use tower::{Layer, Service};
+
+/// How many of the last calls are kept.
+const KEPT: usize = 24;
+
+/// A call as it was seen at the seam.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallRecord {
+    /// Such as `KeyValueBasic/Set`.
+    pub rpc: String,
+    /// When it was made, since the case began.
+    pub at: Duration,
+    /// How long the head of the answer took.
+    pub took: Duration,
+    /// The status in the head; OK also stands for a stream whose status is yet to come.
+    pub code: Code,
+}
+
+/// Counts every call and keeps the last ones.
+#[derive(Debug, Clone)]
+pub struct Tap {
+    calls: Arc<AtomicU64>,
+    last: Arc<Mutex<VecDeque<CallRecord>>>,
+    began: Instant,
+}
+
+impl Tap {
+    /// A tap that has seen nothing.
+    pub fn new() -> Self {
+        Self { calls: Arc::default(), last: Arc::default(), began: Instant::now() }
+    }
+
+    /// How many calls were made.
+    pub fn calls(&self) -> u64 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// The last calls, oldest first.
+    pub fn last(&self) -> Vec<CallRecord> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    fn record(&self, record: CallRecord) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.len() == KEPT {
+            last.pop_front();
+        }
+        last.push_back(record);
+    }
+}
+
+impl Default for Tap {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Layer<Endpoint> for Tap {
+    type Service = Tapped;
+
+    fn layer(&self, inner: Endpoint) -> Tapped {
+        Tapped { inner, tap: self.clone() }
+    }
+}
+
+/// An endpoint with a tap.
+#[derive(Debug, Clone)]
+pub struct Tapped {
+    inner: Endpoint,
+    tap: Tap,
+}
+
+impl Service<http::Request<Body>> for Tapped {
+    type Response = http::Response<Body>;
+    type Error = prism_interfaces::EndpointError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        self.tap.calls.fetch_add(1, Ordering::Relaxed);
+        let tap = self.tap.clone();
+        let path = request.uri().path().to_owned();
+        let start = Instant::now();
+        let response = self.inner.call(request);
+        Box::pin(async move {
+            let response = response.await;
+            let code = match &response {
+                Err(_) => Code::Unavailable,
+                Ok(response) => response
+                    .headers()
+                    .get("grpc-status")
+                    .map_or(Code::Ok, |value| Code::from_bytes(value.as_bytes())),
+            };
+            // `/prism.keyvalue.v1.KeyValueBasic/Set` is `KeyValueBasic/Set`; cutting is left to whoever reads it.
+            let rpc = path.rsplit_once('.').map_or(path.as_str(), |(_, rpc)| rpc).to_owned();
+            let at = start.duration_since(tap.began);
+            tap.record(CallRecord { rpc, at, took: start.elapsed(), code });
+            response
+        })
+    }
+}

@@ -1,0 +1,29 @@
+//! The contract between Prism, its drivers and the suites.
+//!
+//! - [`keyvalue`], [`pubsub`], [`lifecycle`], [`testing`], [`contract`]: what the `.proto` files generate. The server
+//!   traits are the driver API, the clients are the suites' API.
+//! - [`catalogue`]: every interface with its rpcs and its numbered clauses, as extracted from the proto comments.
+//! - [`traits`]: the values that a backend declares beside an interface: limits, granularity, isolation, consistency.
+//! - [`endpoint`]: the one seam; anything that answers gRPC.
+//! - [`headers`]: the namespace header.
+//! - [`fault`]: errors as the contract wants them.
+//! - [`time`]: durations and timestamps on the wire.
+
+pub mod catalogue;
+#[cfg(test)]
+mod clauses;
+pub mod endpoint;
+pub mod fault;
+mod generated;
+pub mod headers;
+pub mod time;
+pub mod traits;
+
+pub use catalogue::{Clause, InterfaceSpec, Level, RpcSpec};
+pub use endpoint::{Endpoint, EndpointError};
+pub use fault::{Fault, WriteOutcome};
+pub use generated::{contract, keyvalue, lifecycle, pubsub, testing};
+pub use headers::{NAMESPACE_HEADER, Namespace, NamespaceError};
+
+/// The compiled `.proto` files with their comments, as an encoded `google.protobuf.FileDescriptorSet`.
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.binpb"));

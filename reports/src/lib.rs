@@ -1,0 +1,23 @@
+//! The outcome model, the event log, and everything that is rendered from it.
+//!
+//! A run writes [`event`]s to a [`log`]; [`Report::from_events`] folds them into a [`Report`]; [`render`] turns that into
+//! what people and machines read, and [`exit_code`] into the exit code. Each step is a pure function of the one before.
+
+pub mod escape;
+pub mod event;
+pub mod exit;
+mod fold;
+pub mod log;
+pub mod model;
+pub mod outcome;
+pub mod render;
+mod schema;
+mod summary_file;
+
+pub use event::{Event, EventKind, SCHEMA_VERSION};
+pub use exit::{ExitCode, Verdict, exit_code};
+pub use log::{Completeness, EventWriter, LogError, read_events, read_log};
+pub use model::{Counts, Level, Report};
+pub use outcome::Outcome;
+pub use schema::report_schema;
+pub use summary_file::{STEP_SUMMARY_LIMIT, SummaryWritten, append_step_summary};

@@ -1,0 +1,130 @@
+//! JUnit XML, for whatever already reads test results.
+//!
+//! One `<testsuite>` per target and interface; `classname` is `target.interface`, `name` the id of the case. Every
+//! `<failure>`, `<error>` and `<skipped>` has the exact [`Outcome::word`] as its `type` and a `message` that is never
+//! empty. A case without a child passed; the first line of its `<system-out>` is `outcome: refused` where that is the
+//! way in which it did.
+//!
+//! The format has no count of skipped cases per suite in the dialect that is written, and no way to say on a passed case what
+//! it proved: `report.json` has both.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use junit_report::{Duration, OffsetDateTime, Report as JunitReport, TestCase, TestResult, TestSuite};
+
+use super::groups::Member;
+use crate::escape;
+use crate::model::{CaseReport, Report, TargetReport};
+use crate::outcome::{JunitElement, Outcome};
+
+/// Longest message, in bytes: readers show it on one line.
+const MESSAGE_BYTES: usize = 2_000;
+
+/// The report as JUnit XML, with a newline at the end.
+pub fn render(report: &Report) -> String {
+    let started = report.provenance.as_ref().and_then(|run| instant(&run.started_at));
+    let mut document = JunitReport::new();
+    for target in &report.targets {
+        for summary in target.interfaces.iter().filter(|summary| summary.counts.total() > 0) {
+            let name = escape::line(&format!("{}.{}", target.target, summary.interface));
+            let mut suite = TestSuite::new(&name);
+            suite.package = escape::line(&target.target);
+            suite.set_timestamp(started.unwrap_or(OffsetDateTime::UNIX_EPOCH));
+            let cases = target.cases.iter().filter(|case| case.interface == summary.interface);
+            suite.add_testcases(cases.map(|case| test_case(report, &name, Member { target, case })));
+            document.add_testsuite(suite);
+        }
+    }
+    let mut xml = Vec::new();
+    document.write_xml(&mut xml).expect("a vector takes every byte");
+    xml.push(b'\n');
+    String::from_utf8(xml).expect("XML made of text is text")
+}
+
+/// The instant, if it is one that RFC 3339 can write.
+fn instant(text: &str) -> Option<OffsetDateTime> {
+    let timestamp: Timestamp = text.parse().ok()?;
+    OffsetDateTime::from_unix_timestamp_nanos(timestamp.as_nanosecond())
+        .ok()
+        .filter(|instant| instant.year() >= 0)
+}
+
+fn test_case(report: &Report, classname: &str, member: Member<'_>) -> TestCase {
+    let case = member.case;
+    let mut test =
+        TestCase::success(&escape::line(&case.id), Duration::seconds_f64(case.duration_ms / 1_000.0));
+    test.set_classname(classname);
+    // The constructors of the crate take no text beside the message for what is skipped, so the result is set as a whole.
+    let type_ = case.outcome.word().to_owned();
+    let message = message(report, member);
+    let text = body(report, member);
+    let cause = (!text.is_empty()).then(|| escape::cdata(&text));
+    test.result = match case.outcome.junit() {
+        JunitElement::Success => TestResult::Success,
+        JunitElement::Failure => TestResult::Failure { type_, message, cause },
+        JunitElement::Error => TestResult::Error { type_, message, cause },
+        JunitElement::Skipped => TestResult::SkippedWithCause { type_, message, cause },
+    };
+    let out = system_out(member.target, case);
+    if !out.is_empty() {
+        test.set_system_out(&escape::cdata(&out));
+    }
+    if !case.logs.is_empty() {
+        test.set_system_err(&escape::cdata(&case.logs.join("\n")));
+    }
+    test
+}
+
+/// One line: the clause, what happened, what should have.
+fn message(report: &Report, member: Member<'_>) -> String {
+    let mut text = member.clause(report).map(|clause| format!("{}: ", clause.head)).unwrap_or_default();
+    text.push_str(member.message());
+    if let Some(failure) = &member.case.failure {
+        for (label, value) in [("expected", &failure.expected), ("got", &failure.got)] {
+            if let Some(value) = value {
+                let _ = write!(text, "; {label} {value}");
+            }
+        }
+    }
+    escape::line(&escape::cap(&text, MESSAGE_BYTES))
+}
+
+/// Everything that is known about a case that did not pass.
+fn body(report: &Report, member: Member<'_>) -> String {
+    let case = member.case;
+    let mut text = String::new();
+    let mut field = |label: &str, value: &str| {
+        if !value.is_empty() {
+            let _ = writeln!(text, "{label}: {value}");
+        }
+    };
+    if let Some(clause) = member.clause(report) {
+        field("clause", &format!("{} {}", clause.head, clause.text));
+    }
+    field("case says", &case.sentence);
+    field("message", member.message());
+    field("reason", case.reason.as_deref().unwrap_or_default());
+    field("kept in", case.namespace.as_deref().unwrap_or_default());
+    if let Some(failure) = &case.failure {
+        field("expected", failure.expected.as_deref().unwrap_or_default());
+        field("got", failure.got.as_deref().unwrap_or_default());
+        field("detail", failure.detail.as_deref().unwrap_or_default());
+        for call in &failure.calls {
+            let line = format!("+{} ms {} {} in {} us", call.at_ms, call.rpc, call.status, call.took_us);
+            field("call", &line);
+        }
+        field("reproduce", &escape::line(&failure.reproduce));
+    }
+    text
+}
+
+fn system_out(target: &TargetReport, case: &CaseReport) -> String {
+    let mut lines = Vec::new();
+    if case.outcome == Outcome::Refused {
+        lines.push(format!("outcome: {}", case.outcome));
+        lines.push(format!("{} does not declare {} and refuses it", target.target, case.interface));
+    }
+    lines.extend(case.notes.iter().cloned());
+    lines.join("\n")
+}
