@@ -219,6 +219,10 @@ fn trial(mutant: &Mutant, declaration: &Declaration) -> Trial {
             declaration: declaration.clone(),
             cases: cases(declaration),
         },
+        Subject::Refusals(make) => {
+            let less = narrowed(declaration);
+            Trial { launcher: wrapped(&narrow(), make()), cases: cases(&less), declaration: less }
+        }
         Subject::Undeclared(hidden) => {
             let mut less = declaration.clone();
             less.interfaces.remove(*hidden);

@@ -16,6 +16,9 @@ use std::{
 };
 use tonic::{Request, Response, Status};
 
+/// The last second that a protobuf timestamp can say: 9999-12-31T23:59:59Z.
+const LATEST: Duration = Duration::from_secs(253_402_300_799);
+
 /// Tells a driver what time it is in a namespace.
 #[derive(Debug, Clone, Default)]
 pub enum Clock {
@@ -40,7 +43,7 @@ impl Clock {
     pub fn now(&self, namespace: &Namespace) -> Duration {
         match self {
             Self::System => real_now(),
-            Self::Virtual(clock) => clock.add(namespace, Duration::ZERO),
+            Self::Virtual(clock) => clock.now(namespace),
         }
     }
 
@@ -70,33 +73,37 @@ fn real_now() -> Duration {
 }
 
 impl VirtualClock {
-    fn add(&self, namespace: &Namespace, by: Duration) -> Duration {
+    fn now(&self, namespace: &Namespace) -> Duration {
         let mut times = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(now) = times.get_mut(namespace) {
-            *now += by;
-            return *now;
-        }
         // Whole milliseconds, so that drivers which keep time in them lose nothing.
-        let now = Duration::from_millis(real_now().as_millis() as u64) + by;
-        times.insert(namespace.clone(), now);
-        now
+        *times
+            .entry(namespace.clone())
+            .or_insert_with(|| Duration::from_millis(real_now().as_millis() as u64))
+    }
+
+    /// Moves the time of a namespace; `None` where it would leave what a protobuf timestamp can say.
+    fn advance(&self, namespace: &Namespace, by: Duration) -> Option<Duration> {
+        let next = self.now(namespace).checked_add(by).filter(|next| *next <= LATEST)?;
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(namespace.clone(), next);
+        Some(next)
     }
 }
 
 #[tonic::async_trait]
 impl ClockApi for VirtualClock {
     async fn now(&self, request: Request<NowRequest>) -> Result<Response<NowResponse>, Status> {
-        let now = self.add(&crate::namespace(&request)?, Duration::ZERO);
+        let now = Self::now(self, &crate::namespace(&request)?);
         Ok(Response::new(NowResponse { now: Some(time::timestamp(now)) }))
     }
 
     async fn advance(&self, request: Request<AdvanceRequest>) -> Result<Response<AdvanceResponse>, Status> {
         let namespace = crate::namespace(&request)?;
+        let refuse = |problem| Fault::invalid_argument(Reason::ArgumentInvalid, problem).field("by");
         let by = request.get_ref().by.as_ref().and_then(time::to_std).filter(|by| !by.is_zero());
-        let by = by.ok_or_else(|| {
-            Fault::invalid_argument(Reason::ArgumentInvalid, "`by` must be more than zero").field("by")
-        })?;
-        Ok(Response::new(AdvanceResponse { now: Some(time::timestamp(self.add(&namespace, by))) }))
+        let by = by.ok_or_else(|| refuse("`by` must be more than zero"))?;
+        let now =
+            Self::advance(self, &namespace, by).ok_or_else(|| refuse("`by` leads beyond the year 9999"))?;
+        Ok(Response::new(AdvanceResponse { now: Some(time::timestamp(now)) }))
     }
 }
 
@@ -110,7 +117,8 @@ mod tests {
         let clock = Clock::new_virtual();
         let (start_a, start_b) = (clock.now(&a), clock.now(&b));
         let Clock::Virtual(inner) = &clock else { unreachable!() };
-        inner.add(&a, Duration::from_secs(5));
+        inner.advance(&a, Duration::from_secs(5)).unwrap();
+        assert_eq!(inner.advance(&a, Duration::from_secs(i64::MAX as u64)), None);
         assert_eq!(clock.now(&a), start_a + Duration::from_secs(5));
         assert_eq!(clock.now(&b), start_b);
         clock.forget(&a);

@@ -9,6 +9,7 @@
 //! - [`settings`]: what Initialize hands over.
 //! - [`check`]: names, values, TTLs and batches against the declared limits.
 //! - [`cursor`]: opaque cursors that only fit the listing that they were made for.
+//! - [`wildcard`]: patterns of topics.
 //! - [`clock`]: real time, or the clock of tests.
 
 pub mod check;
@@ -22,6 +23,7 @@ mod life;
 mod lifecycle;
 pub mod serve;
 pub mod settings;
+pub mod wildcard;
 
 pub use clock::Clock;
 pub use driver::{Driver, DriverInfo, InterfaceInfo, Running, RunningDriver};

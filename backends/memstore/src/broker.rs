@@ -6,9 +6,9 @@ use crate::{
     error::Error,
     store::Ids,
     sync::{Mutex, lock},
-    wildcard::Pattern,
 };
 use futures::Stream;
+use prism_driver_kit::wildcard::Pattern;
 use prism_interfaces::pubsub::v1::{Message, Ready, SubscribeEvent, subscribe_event::Event};
 use std::{
     collections::HashMap,

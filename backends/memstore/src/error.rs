@@ -21,8 +21,6 @@ pub(crate) enum Error {
     CursorInvalid,
     /// A CompareAndSwap expects nothing.
     ExpectationMissing,
-    /// `>` is not the last token of a pattern.
-    PatternInvalid,
     /// The subscriber is further behind than its buffer.
     SubscriberOverflow,
 }
@@ -59,10 +57,6 @@ impl From<Error> for Fault {
                 "`expected` is missing: either `absent` or `expected_value`",
             )
             .field("expected"),
-            Error::PatternInvalid => {
-                Self::invalid_argument(Reason::ArgumentInvalid, "`>` can only be the last token of a pattern")
-                    .field("pattern")
-            }
             Error::SubscriberOverflow => Self::new(
                 Code::ResourceExhausted,
                 Reason::SubscriberOverflow,
@@ -93,7 +87,6 @@ mod tests {
             (Error::ReplyTooLarge, Code::ResourceExhausted, "BATCH_TOO_LARGE"),
             (Error::CursorInvalid, Code::InvalidArgument, "CURSOR_INVALID"),
             (Error::ExpectationMissing, Code::InvalidArgument, "ARGUMENT_INVALID"),
-            (Error::PatternInvalid, Code::InvalidArgument, "ARGUMENT_INVALID"),
             (Error::SubscriberOverflow, Code::ResourceExhausted, "SUBSCRIBER_OVERFLOW"),
         ] {
             let status = Status::from(error);

@@ -11,7 +11,7 @@
 //! - `store`: the namespaces of a store.
 //! - `space`: one namespace.
 //! - `table`: its keys; `transactions`: what open transactions have read and written.
-//! - `broker`: its subscriptions; `buffer`: what a subscriber has not read yet; `wildcard`: patterns of topics.
+//! - `broker`: its subscriptions; `buffer`: what a subscriber has not read yet.
 //! - `keyvalue_*`, `pubsub_*`: one file per interface.
 //! - `error`: the one place where errors become statuses.
 
@@ -38,6 +38,5 @@ mod sync;
 mod table;
 mod transactions;
 mod value;
-mod wildcard;
 
 pub use driver::Memstore;

@@ -4,9 +4,8 @@ use crate::{
     broker::{Events, Filter},
     declaration::MAX_TOPIC_BYTES,
     driver::Service,
-    wildcard::Pattern,
 };
-use prism_driver_kit::check;
+use prism_driver_kit::{check, wildcard::Pattern};
 use prism_interfaces::pubsub::v1::{SubscribePatternRequest, pub_sub_wildcards_server::PubSubWildcards};
 use tonic::{Request, Response, Status};
 

@@ -38,8 +38,6 @@ pub(crate) enum Error {
     CursorInvalid,
     /// A CompareAndSwap expects nothing.
     ExpectationMissing,
-    /// `>` is not the last token of a pattern.
-    PatternInvalid,
     /// The subscriber is further behind than its buffer.
     SubscriberOverflow,
     /// The connection of a subscription was lost, and messages with it.
@@ -95,10 +93,6 @@ impl From<Error> for Fault {
                 "`expected` is missing: either `absent` or `expected_value`",
             )
             .field("expected"),
-            Error::PatternInvalid => {
-                Self::invalid_argument(Reason::ArgumentInvalid, "`>` can only be the last token of a pattern")
-                    .field("pattern")
-            }
             Error::SubscriberOverflow => Self::new(
                 Code::ResourceExhausted,
                 Reason::SubscriberOverflow,
@@ -227,7 +221,6 @@ mod tests {
             (Error::ReplyTooLarge, Code::ResourceExhausted, "BATCH_TOO_LARGE", NotApplied),
             (Error::CursorInvalid, Code::InvalidArgument, "CURSOR_INVALID", NotApplied),
             (Error::ExpectationMissing, Code::InvalidArgument, "ARGUMENT_INVALID", NotApplied),
-            (Error::PatternInvalid, Code::InvalidArgument, "ARGUMENT_INVALID", NotApplied),
             (Error::SubscriberOverflow, Code::ResourceExhausted, "SUBSCRIBER_OVERFLOW", NotApplied),
             (Error::SubscriptionLost, Code::Unavailable, "BACKEND_UNAVAILABLE", NotApplied),
             (Error::AnswerUnexpected(Effect::Possible), Code::Internal, "BACKEND_FAILED", Unknown),

@@ -11,7 +11,7 @@
 //! - `client`: the connections to Redis.
 //! - `names`: what keys and channels are called in Redis.
 //! - `scripts`: every change of what a namespace holds, in Lua.
-//! - `transactions`: what is open; `subscription`: what listens; `wildcard`: patterns of topics.
+//! - `transactions`: what is open; `subscription`: what listens; `glob`: patterns of topics for Redis.
 //! - `keyvalue_*`, `pubsub_*`: one file per interface.
 //! - `error`: the one place where errors become statuses.
 
@@ -19,6 +19,7 @@ mod client;
 mod declaration;
 mod driver;
 mod error;
+mod glob;
 mod keyvalue_basic;
 mod keyvalue_batch;
 mod keyvalue_cas;
@@ -32,6 +33,5 @@ mod scripts;
 mod settings;
 mod subscription;
 mod transactions;
-mod wildcard;
 
 pub use driver::Redis;

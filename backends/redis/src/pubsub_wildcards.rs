@@ -4,9 +4,8 @@ use crate::{
     declaration::MAX_TOPIC_BYTES,
     driver::Store,
     subscription::{Events, Interest},
-    wildcard::Pattern,
 };
-use prism_driver_kit::{check, namespace};
+use prism_driver_kit::{check, namespace, wildcard::Pattern};
 use prism_interfaces::pubsub::v1::{SubscribePatternRequest, pub_sub_wildcards_server::PubSubWildcards};
 use tonic::{Request, Response, Status};
 

@@ -4,9 +4,10 @@ use crate::{
     declaration::BUFFER,
     driver::Store,
     error::{Effect, Error},
+    glob,
     names::Names,
-    wildcard::Pattern,
 };
+use prism_driver_kit::wildcard::Pattern;
 use prism_interfaces::{
     Namespace,
     pubsub::v1::{Message, Ready, SubscribeEvent, subscribe_event::Event},
@@ -75,7 +76,7 @@ impl Store {
                 }
                 Interest::Pattern(pattern) => {
                     sink.subscribe(&control).await?;
-                    sink.psubscribe(pattern.glob(&names.channel(database, ""))).await
+                    sink.psubscribe(glob::glob(&names.channel(database, ""), pattern)).await
                 }
             }
         };

@@ -102,7 +102,7 @@ impl Client {
 
     /// A transaction that writes. Nobody else writes to the file until it ends.
     pub(crate) async fn transaction(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
-        self.writer.begin_with("BEGIN").await
+        self.writer.begin_with("BEGIN IMMEDIATE").await
     }
 
     /// Whether the file can be read.

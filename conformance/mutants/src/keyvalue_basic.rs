@@ -1,36 +1,44 @@
 //! Mutants of keyvalue_basic.
 
-use crate::{
-    Mutant,
-    forward::{BasicTwist, basic},
-    mutant::mutant,
-};
+mod absence;
+mod apart;
+mod changed;
+mod limits;
+mod lost;
+mod races;
+
+use crate::Mutant;
 use prism_interfaces::{
-    Endpoint,
-    keyvalue::v1::{GetRequest, GetResponse, key_value_basic_client::KeyValueBasicClient},
+    Endpoint, NAMESPACE_HEADER, keyvalue::v1::key_value_basic_client::KeyValueBasicClient,
 };
-use tonic::{Request, Response, Status};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tonic::Request;
 
 /// The registration.
 pub(crate) fn mutants() -> Vec<Mutant> {
-    vec![mutant("keyvalue_basic/empty_value_is_missing", "An empty value is read as a missing key", |next| {
-        basic(next, EmptyValueIsMissing)
-    })]
+    let parts = [
+        changed::mutants(),
+        absence::mutants(),
+        limits::mutants(),
+        lost::mutants(),
+        apart::mutants(),
+        races::mutants(),
+    ];
+    parts.into_iter().flatten().collect()
 }
 
-struct EmptyValueIsMissing;
+/// A client that takes answers of any size.
+pub(crate) fn client(next: &Endpoint) -> KeyValueBasicClient<Endpoint> {
+    KeyValueBasicClient::new(next.clone()).max_decoding_message_size(usize::MAX)
+}
 
-#[tonic::async_trait]
-impl BasicTwist for EmptyValueIsMissing {
-    async fn get(
-        &self,
-        next: &Endpoint,
-        request: Request<GetRequest>,
-    ) -> Result<Response<GetResponse>, Status> {
-        let mut response = KeyValueBasicClient::new(next.clone()).get(request).await?;
-        if response.get_ref().value.is_empty() {
-            response.get_mut().found = false;
-        }
-        Ok(response)
-    }
+/// The namespace of a call; empty where it has none.
+pub(crate) fn namespace_of<T>(request: &Request<T>) -> String {
+    let header = request.metadata().get(NAMESPACE_HEADER);
+    header.and_then(|header| header.to_str().ok()).unwrap_or_default().to_owned()
+}
+
+/// A lock that does not care who panicked.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

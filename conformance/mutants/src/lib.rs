@@ -10,7 +10,10 @@
 //! - one file per interface with its mutants; [`all`] lists them.
 
 pub mod forward;
+mod general;
 mod keyvalue_basic;
+mod keyvalue_batch;
+mod keyvalue_scan;
 pub mod mutant;
 pub mod splice;
 
@@ -18,5 +21,13 @@ pub use mutant::{Mutant, Subject};
 
 /// Every mutant, interface by interface.
 pub fn all() -> Vec<Mutant> {
-    [keyvalue_basic::mutants()].into_iter().flatten().collect()
+    [
+        keyvalue_basic::mutants(),
+        keyvalue_scan::mutants(),
+        keyvalue_batch::mutants(),
+        general::mutants(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

@@ -9,6 +9,9 @@ pub enum Subject {
     /// The answers of an endpoint. Made anew for every run; several endpoints of one run (a second instance, a fresh
     /// one) are wrapped by the same maker, so that they can share state.
     Endpoint(Arc<dyn Fn() -> Wrap + Send + Sync>),
+    /// As `Endpoint`, of a driver that serves and declares keyvalue_basic alone: what is changed is how it refuses the
+    /// rest.
+    Refusals(Arc<dyn Fn() -> Wrap + Send + Sync>),
     /// The declaration: the driver serves this interface, and the backend does not declare it.
     Undeclared(&'static str),
     /// The declaration: a trait has another value than the driver's.

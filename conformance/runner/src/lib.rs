@@ -1,6 +1,7 @@
 //! Registry, planning, provisioning, scheduling.
 //!
 //! - [`registry`]: every `backend.yaml`, checked.
+//! - [`provision`]: the servers that drivers need, found or started, and taken away again.
 //! - [`plan`]: which cases run against which targets.
 //! - [`target`]: a driver that runs.
 //! - [`engine`]: the plan, carried out.

@@ -34,8 +34,7 @@ impl Session {
         };
         let ordered = context.traits("keyvalue_scan").flag("ordered");
         let timeout = transactional.duration("timeout");
-        let model =
-            KeyValueModel::new(Declared { slack: timeline.slack(), ordered, isolation, timeout });
+        let model = KeyValueModel::new(Declared { slack: timeline.slack(), ordered, isolation, timeout });
         Self { kv: context.keyvalue(), timeline, model, ids: BTreeMap::new() }
     }
 
@@ -100,7 +99,9 @@ pub(crate) async fn register(kv: &KeyValue, key: &str, op: &RegisterOp) -> Resul
 
 async fn ttl(kv: &KeyValue, key: &str, op: &TtlOp) -> Result<TtlRet, Failure> {
     Ok(match op {
-        TtlOp::Set { value, ttl } => kv.set_with_ttl(key, value.clone(), *ttl).await.map(|()| TtlRet::Done)?,
+        TtlOp::Set { value, ttl } => {
+            kv.set_with_ttl(key, value.clone(), *ttl).await.map(|()| TtlRet::Done)?
+        }
         TtlOp::Expire(ttl) => TtlRet::Existed(kv.expire(key, *ttl).await?),
         TtlOp::Get => match kv.get_ttl(key).await? {
             Ttl::Missing => TtlRet::Missing,
@@ -108,7 +109,9 @@ async fn ttl(kv: &KeyValue, key: &str, op: &TtlOp) -> Result<TtlRet, Failure> {
             Ttl::Expiring(remaining) => TtlRet::Expiring(remaining),
             Ttl::Malformed(state, remaining) => {
                 let got = format!("state {state}, remaining given: {remaining}");
-                return Err(Failure::violation("an answer of GetTtl that the contract does not know").got(got));
+                return Err(
+                    Failure::violation("an answer of GetTtl that the contract does not know").got(got)
+                );
             }
         },
         TtlOp::Persist => TtlRet::Removed(kv.persist(key).await?),

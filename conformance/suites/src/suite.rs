@@ -1,8 +1,8 @@
 //! Every case there is, and those that a declaration calls for.
 
 use crate::{
-    Case, general, keyvalue_basic, keyvalue_batch, keyvalue_cas, keyvalue_scan, keyvalue_transactional, keyvalue_ttl,
-    refusal,
+    Case, general, keyvalue_basic, keyvalue_batch, keyvalue_cas, keyvalue_scan, keyvalue_transactional,
+    keyvalue_ttl, refusal,
 };
 use prism_interfaces::traits::Declaration;
 
@@ -18,9 +18,9 @@ pub fn cases() -> Vec<Case> {
         keyvalue_cas::cases(),
         general::cases(),
     ]
-        .into_iter()
-        .flatten()
-        .collect()
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// The cases that a declaration calls for: those of what is declared, and the refusal of everything else.

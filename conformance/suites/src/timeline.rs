@@ -69,7 +69,7 @@ impl Timeline {
     /// A TTL that does not run out during a few calls and that can be waited for.
     pub(crate) fn life(&self) -> Duration {
         if self.context.is_time_virtual() {
-            Duration::from_secs(3600)
+            Duration::from_hours(1)
         } else {
             Duration::from_millis(700).max(self.slack.granularity * 3)
         }

@@ -1,11 +1,9 @@
 //! Races between publishers, subscribers and those that end subscriptions.
 
 use super::{Service, block_on, namespace, service, side_by_side, thread, try_interleavings};
-use crate::{
-    broker::{Events, Filter},
-    wildcard::Pattern,
-};
+use crate::broker::{Events, Filter};
 use futures::StreamExt;
+use prism_driver_kit::wildcard::Pattern;
 use prism_interfaces::pubsub::v1::{Message, subscribe_event::Event};
 use std::sync::Arc;
 use tonic::Code;

@@ -3,6 +3,7 @@
 use std::{collections::HashMap, fmt, time::Duration};
 
 use futures::StreamExt;
+use tempfile::TempDir;
 use testcontainers::{
     ContainerAsync, ContainerRequest, GenericImage, ImageExt, TestcontainersError,
     bollard::{
@@ -17,7 +18,7 @@ use testcontainers::{
     core::{IntoContainerPort, client::docker_client_instance, error::ClientError},
     runners::AsyncRunner,
 };
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, error::Elapsed, sleep, timeout};
 
 use super::{
     Context, Refusal, Server,
@@ -57,42 +58,58 @@ pub(super) async fn start(declared: &Container, setup: &Setup, context: &Context
         .map_err(|error| Refusal::Failed(format!("no temporary folder can be made: {error}")))?;
     let server_id = format!("{:016x}", rand::random::<u64>());
     let request = request(declared, bind, context, &server_id).map_err(Refusal::Failed)?;
-    let container = match timeout(context.start_within(), request.start()).await {
-        Ok(Ok(container)) => container,
-        Ok(Err(TestcontainersError::Client(ClientError::PullImage { err, .. }))) => {
+    // A task of its own, because the engine goes on with what it was asked for even if nobody waits for it any more;
+    // what then comes of it is dropped, and so removed, or found by its label.
+    let within = context.start_within();
+    let guard = context.start_guard().await;
+    let starting = tokio::spawn({
+        let docker = docker.clone();
+        async move {
+            let _guard = guard;
+            let container = timeout(within, request.start()).await?;
+            Ok::<_, Elapsed>(container.map(|container| RunningContainer {
+                docker,
+                id: container.id().to_owned(),
+                container: Some(container),
+            }))
+        }
+    });
+    let why = match starting.await {
+        Ok(Ok(Ok(running))) => return look_after(running, declared, &host, setup, workdir, context).await,
+        Ok(Ok(Err(TestcontainersError::Client(ClientError::PullImage { err, .. })))) => {
             return Err(Refusal::Unavailable {
                 why: format!("{} cannot be pulled ({})", declared.image, first_line(&err)),
                 remedy: format!("make `docker pull {}` work", declared.image),
             });
         }
-        Ok(Err(error)) => {
-            remove_labelled(&docker, SERVER_LABEL, &server_id).await;
-            return Err(Refusal::Failed(format!(
-                "a container of {} cannot be started ({})",
-                declared.image,
-                first_line(&error)
-            )));
-        }
-        Err(_) => {
-            remove_labelled(&docker, SERVER_LABEL, &server_id).await;
-            return Err(Refusal::Failed(format!(
-                "a container of {} did not start within {:?}",
-                declared.image,
-                context.start_within()
-            )));
-        }
+        Ok(Ok(Err(error))) => format!("cannot be started ({})", first_line(&error)),
+        Ok(Err(_)) => format!("did not start within {within:?}"),
+        Err(error) => format!("cannot be started ({})", first_line(&error)),
     };
-    let running = RunningContainer { docker, id: container.id().to_owned(), container: Some(container) };
-    match ready(&running, declared, &host, context).await {
+    // It may have been created all the same.
+    remove_labelled(&docker, SERVER_LABEL, &server_id).await;
+    Err(Refusal::Failed(format!("a container of {} {why}", declared.image)))
+}
+
+/// Waits until a container that was started is a server that can be used.
+async fn look_after(
+    running: RunningContainer,
+    declared: &Container,
+    host: &str,
+    setup: &Setup,
+    workdir: Option<TempDir>,
+    context: &Context,
+) -> Result<Server, Refusal> {
+    match ready(&running, declared, host, context).await {
         Ok(port) => {
-            let mut place = Place::at(&host, port);
+            let mut place = Place::at(host, port);
             place.workdir = workdir.as_ref().map(|folder| folder.path().to_owned());
             Ok(Server {
                 address: place.address(),
                 kind: ProvisionKind::Container,
                 settings: place.fill_map("`settings`", &setup.settings).map_err(Refusal::Failed)?,
                 description: running.describe(&declared.image).await,
-                running: Running::Container(running),
+                running: Running::Container(Box::new(running)),
                 workdir,
             })
         }
@@ -107,11 +124,13 @@ pub(super) async fn start(declared: &Container, setup: &Setup, context: &Context
 }
 
 /// Removes the containers of a run that are still there, such as one that was starting when the run was cancelled.
-/// Returns the ids of those that were removed.
+/// Returns the ids of those that were removed. Call it when everything else of the run has ended.
 pub async fn remove_leftovers(context: &Context) -> Vec<String> {
     if context.known_engine().is_none() {
         return Vec::new();
     }
+    // A start that hangs must not hang the end of the run.
+    let _none = timeout(ANSWER_WITHIN, context.no_starts()).await;
     match docker_client_instance().await {
         Ok(docker) => remove_labelled(&docker, RUN_LABEL, context.run_id()).await,
         Err(_) => Vec::new(),
@@ -274,11 +293,13 @@ impl RunningContainer {
     pub(super) async fn stop(mut self) -> Result<(), String> {
         let Some(container) = self.container.take() else { return Ok(()) };
         match timeout(ANSWER_WITHIN, container.rm()).await {
-            Ok(Ok(())) => Ok(()),
-            // Somebody removed it already.
-            Ok(Err(TestcontainersError::Client(ClientError::RemoveContainer(
-                DockerError::DockerResponseServerError { status_code: 404, .. },
-            )))) => Ok(()),
+            // The second is a container that somebody removed already.
+            Ok(
+                Ok(())
+                | Err(TestcontainersError::Client(ClientError::RemoveContainer(
+                    DockerError::DockerResponseServerError { status_code: 404, .. },
+                ))),
+            ) => Ok(()),
             Ok(Err(error)) => Err(first_line(&error)),
             Err(_) => Err(format!("the container engine did not answer within {ANSWER_WITHIN:?}")),
         }

@@ -2,18 +2,23 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 
 use super::engine::{self, Engine};
+
+/// What a variable is set to.
+type Environment = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 /// What provisioning knows of the run and of the machine; cheap to clone.
 #[derive(Clone)]
 pub struct Context {
     run_id: Arc<str>,
-    environment: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    environment: Arc<Environment>,
     ready_within: Duration,
     start_within: Duration,
     engine: Arc<OnceCell<Result<Engine, String>>>,
+    /// Held for reading by every container that is being started.
+    starting: Arc<RwLock<()>>,
 }
 
 impl Context {
@@ -22,9 +27,10 @@ impl Context {
         Self {
             run_id: Arc::from(run_id),
             environment: Arc::new(|name| std::env::var(name).ok()),
-            ready_within: Duration::from_secs(60),
-            start_within: Duration::from_secs(300),
+            ready_within: Duration::from_mins(1),
+            start_within: Duration::from_mins(5),
             engine: Arc::default(),
+            starting: Arc::default(),
         }
     }
 
@@ -69,6 +75,16 @@ impl Context {
     /// The container engine, which is asked once in a run whether it is there.
     pub(super) async fn engine(&self) -> &Result<Engine, String> {
         self.engine.get_or_init(|| engine::find(|name| self.variable(name))).await
+    }
+
+    /// Says that a container is being started, as long as the guard lives.
+    pub(super) async fn start_guard(&self) -> OwnedRwLockReadGuard<()> {
+        Arc::clone(&self.starting).read_owned().await
+    }
+
+    /// Waits until no container is being started any more.
+    pub(super) async fn no_starts(&self) -> OwnedRwLockWriteGuard<()> {
+        Arc::clone(&self.starting).write_owned().await
     }
 
     /// The engine, if it was asked for before.

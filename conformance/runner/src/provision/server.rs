@@ -50,7 +50,7 @@ pub(super) enum Running {
     Nothing,
     /// Something that is not ours to end.
     Elsewhere,
-    Container(RunningContainer),
+    Container(Box<RunningContainer>),
     Process(RunningProcess),
 }
 

@@ -434,6 +434,20 @@ async fn a_container_that_is_dropped_is_removed() {
 }
 
 #[tokio::test]
+async fn a_container_whose_start_was_cancelled_leaves_nothing() {
+    let context = context();
+    if !has_engine(&context).await {
+        return;
+    }
+    // Wherever in the start the cancellation falls, from before the first request to behind the last.
+    for millis in [0, 5, 20, 50, 100, 200, 400, 5000] {
+        drop(timeout(Duration::from_millis(millis), get(redis(&[]), Mode::Any, &context)).await);
+        remove_leftovers(&context).await;
+        assert_eq!(remove_leftovers(&context).await, Vec::<String>::new(), "cancelled after {millis} ms");
+    }
+}
+
+#[tokio::test]
 async fn a_container_that_ends_early_fails_with_its_last_words_and_is_removed() {
     let context = context();
     if !has_engine(&context).await {

@@ -56,9 +56,7 @@ pub(super) async fn model(context: Context) -> Verdict {
                 Kind::Exists => RegisterOp::Exists,
                 Kind::Set => RegisterOp::Set(value),
                 Kind::Delete => RegisterOp::Delete,
-                Kind::Swap => {
-                    RegisterOp::Cas { expected: Some(second.get(&values).clone()), value }
-                }
+                Kind::Swap => RegisterOp::Cas { expected: Some(second.get(&values).clone()), value },
                 Kind::SwapAbsent => RegisterOp::Cas { expected: None, value },
                 Kind::DeleteIf => RegisterOp::CompareAndDelete(value),
                 Kind::Increment => RegisterOp::Increment(delta),

@@ -57,9 +57,14 @@ pub(super) async fn numbers_are_their_shortest_text(context: Context) -> Verdict
 
 pub(super) async fn overflow_is_refused(context: Context) -> Verdict {
     let kv = context.keyvalue();
-    for (number, delta) in
-        [(i64::MAX, 1), (i64::MAX, i64::MAX), (1, i64::MAX), (i64::MIN, -1), (i64::MIN, i64::MIN), (-1, i64::MIN)]
-    {
+    for (number, delta) in [
+        (i64::MAX, 1),
+        (i64::MAX, i64::MAX),
+        (1, i64::MAX),
+        (i64::MIN, -1),
+        (i64::MIN, i64::MIN),
+        (-1, i64::MIN),
+    ] {
         let key = format!("{number} and {delta}");
         let text = number.to_string();
         kv.set(&key, text.clone()).await?;
@@ -113,7 +118,7 @@ pub(super) async fn only_numbers_are_incremented(context: Context) -> Verdict {
 
 pub(super) async fn increment_keeps_the_ttl(context: Context) -> Verdict {
     let (kv, time) = (context.keyvalue(), Timeline::new(&context));
-    let hour = Duration::from_secs(3600);
+    let hour = Duration::from_hours(1);
     let began = time.now();
     kv.set_with_ttl("short", "40", time.life()).await?;
     kv.set_with_ttl("long", "40", hour * 10).await?;

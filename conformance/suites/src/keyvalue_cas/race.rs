@@ -4,7 +4,7 @@ use crate::{
     Context, Failure, Verdict,
     client::Expected,
     concurrent::{joined, outcome, setting},
-    expect::{expect_eq, expect_value},
+    expect::expect_value,
     session,
 };
 use futures::future::join_all;
@@ -86,7 +86,10 @@ pub(super) async fn concurrent_increments_count(context: Context) -> Verdict {
         }
         let last = context.keyvalue().increment(&key, 0).await?;
         if let Some(fault) = judge_counter(0, &increments, last).first() {
-            return Err(Failure::violation(format!("of {} concurrent Increments, {fault}", increments.len())));
+            return Err(Failure::violation(format!(
+                "of {} concurrent Increments, {fault}",
+                increments.len()
+            )));
         }
     }
     Ok(())
@@ -166,7 +169,11 @@ fn draw(rng: &mut ChaCha8Rng, unique: usize) -> RegisterOp {
         0..4 => RegisterOp::Get,
         4..6 => {
             let absent = rng.random_range(0..3) == 0;
-            let value = if rng.random_range(0..2) == 0 { few(rng.random_range(0..3)) } else { few(unique as u32 + 10) };
+            let value = if rng.random_range(0..2) == 0 {
+                few(rng.random_range(0..3))
+            } else {
+                few(unique as u32 + 10)
+            };
             RegisterOp::Cas { expected: (!absent).then_some(expected), value }
         }
         6..8 => RegisterOp::Cas { expected: Some(expected), value: few(rng.random_range(0..3)) },

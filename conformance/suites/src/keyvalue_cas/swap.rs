@@ -10,8 +10,8 @@ use prism_check::pools;
 use std::time::Duration;
 use tonic::Code;
 
-fn value(bytes: &[u8]) -> Option<Expected> {
-    Some(Expected::Value(bytes.to_vec().into()))
+fn value(bytes: &[u8]) -> Expected {
+    Expected::Value(bytes.to_vec().into())
 }
 
 pub(super) async fn swaps_what_is_expected(context: Context) -> Verdict {
@@ -20,8 +20,8 @@ pub(super) async fn swaps_what_is_expected(context: Context) -> Verdict {
     let mut before: Option<&[u8]> = None;
     // Every value is expected once and stored once.
     for after in &values {
-        let expected = before.map_or(Some(Expected::Absent), value);
-        let swapped = kv.compare_and_swap("key", expected, after.clone()).await?;
+        let expected = before.map_or(Expected::Absent, value);
+        let swapped = kv.compare_and_swap("key", Some(expected), after.clone()).await?;
         let from = before.map_or_else(|| "nothing".to_owned(), show);
         expect_eq(format!("CompareAndSwap of {from} for {}", show(after)), swapped, true)?;
         expect_value("Get after CompareAndSwap", &kv.get("key").await?, Some(after))?;
@@ -55,7 +55,7 @@ pub(super) async fn swap_compares_every_byte(context: Context) -> Verdict {
     for (number, (there, expected)) in NEAR_MISSES.into_iter().enumerate() {
         let key = format!("key-{number}");
         kv.set(&key, there).await?;
-        let swapped = kv.compare_and_swap(&key, value(expected), "new").await?;
+        let swapped = kv.compare_and_swap(&key, Some(value(expected)), "new").await?;
         let what = format!("CompareAndSwap that expects {} where {} is", show(expected), show(there));
         expect_eq(what, swapped, false)?;
         expect_value("Get after a CompareAndSwap that was not met", &kv.get(&key).await?, Some(there))?;
@@ -79,19 +79,19 @@ pub(super) async fn delete_compares_every_byte(context: Context) -> Verdict {
 pub(super) async fn failed_swap_changes_nothing(context: Context) -> Verdict {
     let kv = context.keyvalue();
     kv.set("key", "value").await?;
-    for (what, expected) in [("another value", value(b"other")), ("no key", Some(Expected::Absent))] {
-        let swapped = kv.compare_and_swap("key", expected, "new").await?;
+    for (what, expected) in [("another value", value(b"other")), ("no key", Expected::Absent)] {
+        let swapped = kv.compare_and_swap("key", Some(expected), "new").await?;
         expect_eq(format!("CompareAndSwap that expects {what}"), swapped, false)?;
         expect_value("Get after that", &kv.get("key").await?, Some(b"value"))?;
     }
-    let swapped = kv.compare_and_swap("missing", value(b"other"), "new").await?;
+    let swapped = kv.compare_and_swap("missing", Some(value(b"other")), "new").await?;
     expect_eq("CompareAndSwap that expects a value of a missing key", swapped, false)?;
     expect_eq("Exists after that", kv.exists("missing").await?, false)
 }
 
 pub(super) async fn absent_is_not_empty(context: Context) -> Verdict {
     let kv = context.keyvalue();
-    let swapped = kv.compare_and_swap("missing", value(b""), "new").await?;
+    let swapped = kv.compare_and_swap("missing", Some(value(b"")), "new").await?;
     expect_eq("CompareAndSwap of a missing key that expects an empty value", swapped, false)?;
     expect_eq("Exists after that", kv.exists("missing").await?, false)?;
     let deleted = kv.compare_and_delete("missing", "").await?;
@@ -100,7 +100,7 @@ pub(super) async fn absent_is_not_empty(context: Context) -> Verdict {
     let swapped = kv.compare_and_swap("empty", Some(Expected::Absent), "new").await?;
     expect_eq("CompareAndSwap of a key with an empty value that expects no key", swapped, false)?;
     expect_value("Get after that", &kv.get("empty").await?, Some(b""))?;
-    let swapped = kv.compare_and_swap("empty", value(b""), "new").await?;
+    let swapped = kv.compare_and_swap("empty", Some(value(b"")), "new").await?;
     expect_eq("CompareAndSwap of a key with an empty value that expects one", swapped, true)?;
     let swapped = kv.compare_and_swap("missing", Some(Expected::Absent), "").await?;
     expect_eq("CompareAndSwap of a missing key that expects none", swapped, true)?;
@@ -114,7 +114,7 @@ pub(super) async fn absent_after_delete(context: Context) -> Verdict {
     let swapped = kv.compare_and_swap("key", Some(Expected::Absent), "second").await?;
     expect_eq("CompareAndSwap that expects no key, after Delete", swapped, true)?;
     expect_eq("CompareAndDelete of what it stored", kv.compare_and_delete("key", "second").await?, true)?;
-    let swapped = kv.compare_and_swap("key", value(b"second"), "third").await?;
+    let swapped = kv.compare_and_swap("key", Some(value(b"second")), "third").await?;
     expect_eq("CompareAndSwap that expects what was there before CompareAndDelete", swapped, false)?;
     let swapped = kv.compare_and_swap("key", Some(Expected::Absent), "third").await?;
     expect_eq("CompareAndSwap that expects no key, after CompareAndDelete", swapped, true)?;
@@ -136,13 +136,13 @@ pub(super) async fn expectation_is_required(context: Context) -> Verdict {
 
 pub(super) async fn swap_keeps_the_ttl(context: Context) -> Verdict {
     let (kv, time) = (context.keyvalue(), Timeline::new(&context));
-    let hour = Duration::from_secs(3600);
+    let hour = Duration::from_hours(1);
     let began = time.now();
     kv.set_with_ttl("short", "value", time.life()).await?;
     kv.set_with_ttl("long", "value", hour * 10).await?;
     kv.set("stays", "value").await?;
     for key in ["short", "long", "stays"] {
-        let swapped = kv.compare_and_swap(key, value(b"value"), "new").await?;
+        let swapped = kv.compare_and_swap(key, Some(value(b"value")), "new").await?;
         time.demand_younger(began, time.life())?;
         expect_eq("CompareAndSwap of a key that holds what is expected", swapped, true)?;
     }

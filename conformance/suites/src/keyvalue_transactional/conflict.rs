@@ -122,7 +122,11 @@ pub(super) async fn aborted_changes_nothing(context: Context) -> Verdict {
             continue;
         }
         aborted += 1;
-        expect_value("Get of a key that was set and ABORTED", &kv.get(&format!("new-{number}")).await?, None)?;
+        expect_value(
+            "Get of a key that was set and ABORTED",
+            &kv.get(&format!("new-{number}")).await?,
+            None,
+        )?;
         let kept = kv.get(&format!("deleted-{number}")).await?;
         expect_value("Get of a key that was deleted and ABORTED", &kept, Some(b"before"))?;
         expect_not_found(&kv, "the id of an ABORTED transaction", &transaction.id, "new").await?;

@@ -92,7 +92,11 @@ async fn reading(context: &Context) -> Result<Option<Vec<i64>>, Failure> {
             values.push(transaction.get(&account_key(account)).await?);
         }
         if transaction.commit().await?.is_none() {
-            return values.into_iter().map(|value| number(value.as_ref())).collect::<Result<_, _>>().map(Some);
+            return values
+                .into_iter()
+                .map(|value| number(value.as_ref()))
+                .collect::<Result<_, _>>()
+                .map(Some);
         }
         yield_now().await;
     }
@@ -109,7 +113,7 @@ async fn transfer(context: &Context, rng: &mut ChaCha8Rng) -> Verdict {
         let source = transaction.get(&account_key(from)).await?;
         let target = transaction.get(&account_key(to)).await?;
         if let (Some(source), Some(target)) = (source, target) {
-            let (source, target) = (number(Some(&source))?, number(Some(&target))?);
+            let (source, target): (i64, i64) = (number(Some(&source))?, number(Some(&target))?);
             if rng.random_range(0..2) == 0 {
                 yield_now().await;
             }
@@ -127,7 +131,9 @@ async fn transfer(context: &Context, rng: &mut ChaCha8Rng) -> Verdict {
 }
 
 fn number<T: std::str::FromStr>(value: Option<&Bytes>) -> Result<T, Failure> {
-    let Some(value) = value else { return Err(Failure::violation("a key that nobody has deleted is missing")) };
+    let Some(value) = value else {
+        return Err(Failure::violation("a key that nobody has deleted is missing"));
+    };
     std::str::from_utf8(value)
         .ok()
         .and_then(|text| text.parse().ok())
@@ -185,9 +191,12 @@ pub(super) async fn short_histories_have_an_order(context: Context) -> Verdict {
             }
         }
         if serialize(&Contents::new(), &transactions, Some(&last)).is_none() {
-            return Err(Failure::violation(format!("no serial order explains {} transactions", transactions.len()))
-                .got(format!("in the end {last:?}"))
-                .detail(table(&transactions)));
+            return Err(Failure::violation(format!(
+                "no serial order explains {} transactions",
+                transactions.len()
+            ))
+            .got(format!("in the end {last:?}"))
+            .detail(table(&transactions)));
         }
     }
     Ok(())

@@ -23,7 +23,11 @@ pub(super) async fn ids_are_distinct(context: Context) -> Verdict {
         .await?;
     expect(ids.iter().all(|(_, id)| !id.is_empty()), "Begin answered an empty id")?;
     let distinct: BTreeSet<&String> = ids.iter().map(|(_, id)| id).collect();
-    expect_eq(format!("the number of different ids of {} open transactions", ids.len()), distinct.len(), ids.len())?;
+    expect_eq(
+        format!("the number of different ids of {} open transactions", ids.len()),
+        distinct.len(),
+        ids.len(),
+    )?;
     for (space, id) in &ids {
         spaces[*space].rollback(id).await?;
     }
@@ -82,7 +86,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 async fn promptly<T>(what: &str, call: impl Future<Output = Result<T, Status>>) -> Result<T, Failure> {
     match tokio::time::timeout(PATIENCE, call).await {
         Ok(answer) => answer.map_err(|status| {
-            Failure::from(status).during(format!("{what} while a transaction was open that has touched the key"))
+            Failure::from(status)
+                .during(format!("{what} while a transaction was open that has touched the key"))
         }),
         Err(_) => Err(Failure::violation(format!("{what} waited for an open transaction"))
             .expected("an answer without waiting")

@@ -57,9 +57,7 @@ impl Transaction {
     pub(super) async fn must_commit(&mut self, what: &str) -> Verdict {
         match self.commit().await? {
             None => Ok(()),
-            Some(status) => {
-                Err(Failure::from(status).during(what).clause("KVX-11"))
-            }
+            Some(status) => Err(Failure::from(status).during(what).clause("KVX-11")),
         }
     }
 

@@ -21,7 +21,8 @@ pub(super) async fn uncommitted_is_invisible(context: Context) -> Verdict {
     kv.transaction_set(&id, "new", "inside").await?;
     kv.transaction_set(&id, "overwritten", "inside").await?;
     kv.transaction_delete(&id, "deleted").await?;
-    for (key, outside) in [("new", None), ("overwritten", Some(&b"before"[..])), ("deleted", Some(b"before"))] {
+    for (key, outside) in [("new", None), ("overwritten", Some(&b"before"[..])), ("deleted", Some(b"before"))]
+    {
         let what = format!("Get of a key that an open transaction has {key}");
         expect_value(what, &kv.get(key).await?, outside)?;
         expect_eq("Exists of that key", kv.exists(key).await?, outside.is_some())?;
@@ -155,8 +156,7 @@ async fn write_rounds(context: &Context, keys: &[&str], rounds: usize) -> Verdic
 /// Which commit wrote a value; 0 where there is none.
 fn round_of(value: Option<&[u8]>) -> Result<usize, Failure> {
     let Some(value) = value else { return Ok(0) };
-    std::str::from_utf8(value)
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .ok_or_else(|| Failure::violation("a reader got a value that nobody wrote").got(crate::expect::show(value)))
+    std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()).ok_or_else(|| {
+        Failure::violation("a reader got a value that nobody wrote").got(crate::expect::show(value))
+    })
 }

@@ -20,7 +20,7 @@ const KEYS: u32 = 200;
 
 pub(super) async fn stores_the_value(context: Context) -> Verdict {
     let kv = context.keyvalue();
-    let ttl = Duration::from_secs(3600);
+    let ttl = Duration::from_hours(1);
     for (number, value) in values().into_iter().enumerate() {
         let key = format!("key-{number}");
         kv.set_with_ttl(&key, value.clone(), ttl).await?;
@@ -38,7 +38,7 @@ pub(super) async fn never_early_never_late(context: Context) -> Verdict {
     let keys: Vec<(String, Expiry)> = stream::iter(0..KEYS)
         .map(|number| async move {
             let key = format!("key-{number}");
-            let ttl = shortest + (longest - shortest) * number / (KEYS - 1);
+            let ttl = shortest + longest.saturating_sub(shortest) * number / (KEYS - 1);
             let (written, answer) = time.timed(kv.set_with_ttl(&key, "value", ttl)).await;
             answer.map(|()| (key, Expiry { written, ttl }))
         })
@@ -48,16 +48,16 @@ pub(super) async fn never_early_never_late(context: Context) -> Verdict {
 
     let step = longest / 6;
     for round in 0..7 {
-        stream::iter(&keys)
+        stream::iter(keys.clone())
             .map(|(key, expiry)| async move {
                 let (seen, present) = if round % 2 == 0 {
-                    let (seen, value) = time.timed(kv.get(key)).await;
+                    let (seen, value) = time.timed(kv.get(&key)).await;
                     (seen, value?.is_some())
                 } else {
-                    let (seen, exists) = time.timed(kv.exists(key)).await;
+                    let (seen, exists) = time.timed(kv.exists(&key)).await;
                     (seen, exists?)
                 };
-                judge(time, expiry, seen, present)
+                judge(time, &expiry, seen, present)
             })
             .buffer_unordered(AT_ONCE)
             .try_collect::<()>()
@@ -65,8 +65,8 @@ pub(super) async fn never_early_never_late(context: Context) -> Verdict {
         time.pass(step).await?;
     }
     time.outlive(Duration::ZERO).await?;
-    let left = stream::iter(&keys)
-        .map(|(key, _)| async move { kv.exists(key).await })
+    let left = stream::iter(keys)
+        .map(|(key, _)| async move { kv.exists(&key).await })
         .buffer_unordered(AT_ONCE)
         .try_fold(0, |left, exists| async move { Ok(left + u32::from(exists)) })
         .await?;
@@ -111,7 +111,7 @@ pub(super) async fn to_the_nanosecond(context: Context) -> Verdict {
     }
     for ttl in ttls.into_iter().filter(|ttl| *ttl <= max) {
         let key = format!("{ttl:?}");
-        time.pass(ttl - NANO - time.now()).await?;
+        time.pass(ttl.saturating_sub(NANO + time.now())).await?;
         expect(
             kv.get(&key).await?.is_some(),
             format!("a nanosecond before its TTL of {ttl:?} had passed, the key was gone"),
@@ -130,7 +130,13 @@ pub(super) async fn fractions_of_the_granularity(context: Context) -> Verdict {
     const NANO: Duration = Duration::from_nanos(1);
     let (kv, time) = (context.keyvalue(), Timeline::new(&context));
     let granularity = time.slack().granularity.max(NANO);
-    let ttls = [NANO, granularity / 2, granularity + NANO, granularity * 3 / 2, granularity * 5 - NANO];
+    let ttls = [
+        NANO,
+        granularity / 2,
+        granularity + NANO,
+        granularity * 3 / 2,
+        (granularity * 5).saturating_sub(NANO),
+    ];
     for (number, ttl) in ttls.into_iter().filter(|ttl| !ttl.is_zero()).enumerate() {
         let key = format!("key-{number}");
         let (written, answer) = time.timed(kv.set_with_ttl(&key, "value", ttl)).await;
@@ -138,7 +144,7 @@ pub(super) async fn fractions_of_the_granularity(context: Context) -> Verdict {
         let expiry = Expiry { written, ttl };
         // On a real clock these are too short to be seen in time, and the judge decides little; on a virtual one they
         // are exact.
-        for pass in [Duration::ZERO, ttl - NANO] {
+        for pass in [Duration::ZERO, ttl.saturating_sub(NANO)] {
             if !pass.is_zero() && context.is_time_virtual() {
                 time.pass(pass).await?;
             }

@@ -8,7 +8,7 @@ use crate::{
 };
 use std::time::Duration;
 
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 /// Sets the keys with a TTL, beside one that stays, and lets the TTL pass.
 async fn expired(context: &Context, keys: &[&str]) -> Result<KeyValue, Failure> {

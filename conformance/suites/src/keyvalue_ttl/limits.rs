@@ -30,19 +30,17 @@ async fn two_keys(kv: &KeyValue) -> Verdict {
     Ok(())
 }
 
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 async fn expect_untouched(kv: &KeyValue, what: &str) -> Verdict {
     for key in ["stays", "expires"] {
-        expect_value(
-            format!("Get after {what} was refused"),
-            &kv.get(key).await?,
-            Some(b"before"),
-        )?;
+        expect_value(format!("Get after {what} was refused"), &kv.get(key).await?, Some(b"before"))?;
     }
-    expect_eq(format!("GetTtl of a key that stays, after {what} was refused"), kv.get_ttl("stays").await?, {
-        Ttl::Persistent
-    })?;
+    expect_eq(
+        format!("GetTtl of a key that stays, after {what} was refused"),
+        kv.get_ttl("stays").await?,
+        Ttl::Persistent,
+    )?;
     let ttl = kv.get_ttl("expires").await?;
     expect(
         matches!(ttl, Ttl::Expiring(remaining) if remaining > HOUR / 2),

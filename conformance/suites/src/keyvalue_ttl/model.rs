@@ -90,15 +90,15 @@ fn times(context: &Context, granularity: Duration, max: Duration) -> Vec<Duratio
             granularity / 2,
             granularity + nano,
             granularity * 10,
-            granularity * 10 - nano,
+            (granularity * 10).saturating_sub(nano),
             second,
-            second - nano,
+            second.saturating_sub(nano),
             second * 60,
             second * 86_400,
             max,
         ]
     } else {
-        vec![second * 60, second * 61 + nano, second * 3600, second * 86_400, max]
+        vec![second * 60, second * 61 + nano, Duration::from_hours(1), second * 86_400, max]
     };
     times.into_iter().filter(|time| !time.is_zero() && *time <= max).collect()
 }

@@ -102,7 +102,8 @@ pub(super) async fn expiry_spares_later_values(context: Context) -> Verdict {
     for key in ["set", "with a longer TTL", "after a Delete"] {
         // Twice, because the first look may be what sets off the removal.
         for _ in 0..2 {
-            let what = format!("Get, after the time of the old value has come, of a key written anew ({key})");
+            let what =
+                format!("Get, after the time of the old value has come, of a key written anew ({key})");
             expect_value(what, &kv.get(key).await?, Some(b"new"))?;
         }
     }
@@ -115,16 +116,20 @@ pub(super) async fn expiry_races_with_set(context: Context) -> Verdict {
     let rounds = context.effort().pick(3, 4, 6);
     for round in 0..rounds {
         let keys: Vec<String> = (0..24).map(|number| format!("key-{round}-{number}")).collect();
-        stream::iter(&keys)
-            .map(|key| kv.set_with_ttl(key, "old", ttl))
+        stream::iter(keys.clone())
+            .map(|key| async move { kv.set_with_ttl(&key, "old", ttl).await })
             .buffer_unordered(24)
             .try_collect::<()>()
             .await?;
         // Half of the rounds come a moment before the expiry, so that on a real clock it falls into the race.
-        if round % 2 == 0 { time.outlive(ttl).await? } else { time.pass(ttl).await? }
-        stream::iter(&keys)
+        if round % 2 == 0 {
+            time.outlive(ttl).await?;
+        } else {
+            time.pass(ttl).await?;
+        }
+        stream::iter(keys.clone())
             .map(|key| async move {
-                let (value, exists, set) = futures::join!(kv.get(key), kv.exists(key), kv.set(key, "new"));
+                let (value, exists, set) = futures::join!(kv.get(&key), kv.exists(&key), kv.set(&key, "new"));
                 set?;
                 exists?;
                 expect(
@@ -136,7 +141,11 @@ pub(super) async fn expiry_races_with_set(context: Context) -> Verdict {
             .try_collect::<()>()
             .await?;
         for key in &keys {
-            expect_value("Get of a key that was set when its old value expired", &kv.get(key).await?, Some(b"new"))?;
+            expect_value(
+                "Get of a key that was set when its old value expired",
+                &kv.get(key).await?,
+                Some(b"new"),
+            )?;
             if kv.get_ttl(key).await? != Ttl::Persistent {
                 return Err(Failure::violation("a key that was set when its old value expired has a TTL"));
             }

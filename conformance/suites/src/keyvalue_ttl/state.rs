@@ -9,7 +9,7 @@ use crate::{
 use prism_check::ttl::Expiry;
 use std::time::Duration;
 
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 pub(super) async fn expire_changes_the_ttl(context: Context) -> Verdict {
     let (kv, time) = (context.keyvalue(), Timeline::new(&context));
