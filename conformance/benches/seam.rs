@@ -28,7 +28,8 @@ fn served(runtime: &Runtime, endpoint: Endpoint) -> Endpoint {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         tokio::spawn(prism_driver_kit::serve(endpoint, listener, std::future::pending()));
-        let channel = tonic::transport::Endpoint::from_shared(format!("http://{address}")).expect("an address");
+        let channel =
+            tonic::transport::Endpoint::from_shared(format!("http://{address}")).expect("an address");
         Endpoint::new(channel.tcp_nodelay(true).connect().await.expect("a connection"))
     })
 }

@@ -5,8 +5,8 @@ use bytes::Bytes;
 use prism_interfaces::{
     Endpoint, NAMESPACE_HEADER,
     keyvalue::v1::{
-        DeleteRequest, ExpireRequest, GetRequest, GetTtlRequest, SetRequest, key_value_basic_client::KeyValueBasicClient,
-        key_value_ttl_client::KeyValueTtlClient,
+        DeleteRequest, ExpireRequest, GetRequest, GetTtlRequest, SetRequest,
+        key_value_basic_client::KeyValueBasicClient, key_value_ttl_client::KeyValueTtlClient,
     },
     testing::v1::{NowRequest, clock_client::ClockClient},
     time,
@@ -121,7 +121,12 @@ impl<V: Clone> Notes<V> {
 
 /// The namespace that a request goes to.
 pub(crate) fn namespace<T>(request: &Request<T>) -> String {
-    request.metadata().get(NAMESPACE_HEADER).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
+    request
+        .metadata()
+        .get(NAMESPACE_HEADER)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// Twists nothing: how a mutant hands on the calls that it overrides.

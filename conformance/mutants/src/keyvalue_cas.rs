@@ -110,7 +110,11 @@ pub(crate) fn mutants() -> Vec<Mutant> {
             number::adds_as_double,
         ),
         mutant("keyvalue_cas/wraps_around", "A sum that does not fit wraps around", number::wraps_around),
-        mutant("keyvalue_cas/stops_at_the_end", "A sum that does not fit stays at the end", number::stops_at_the_end),
+        mutant(
+            "keyvalue_cas/stops_at_the_end",
+            "A sum that does not fit stays at the end",
+            number::stops_at_the_end,
+        ),
         mutant(
             "keyvalue_cas/writes_a_sign",
             "Increment stores numbers of zero and more with a sign",

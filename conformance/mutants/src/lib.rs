@@ -9,11 +9,15 @@
 //! - [`splice`]: puts a forwarder, or a change to every request, in front of an endpoint.
 //! - one file per interface with its mutants; [`all`] lists them.
 
+mod aside;
 pub mod forward;
 mod general;
 mod keyvalue_basic;
 mod keyvalue_batch;
+mod keyvalue_cas;
 mod keyvalue_scan;
+mod keyvalue_transactional;
+mod keyvalue_ttl;
 pub mod mutant;
 pub mod splice;
 
@@ -24,7 +28,10 @@ pub fn all() -> Vec<Mutant> {
     [
         keyvalue_basic::mutants(),
         keyvalue_scan::mutants(),
+        keyvalue_ttl::mutants(),
+        keyvalue_transactional::mutants(),
         keyvalue_batch::mutants(),
+        keyvalue_cas::mutants(),
         general::mutants(),
     ]
     .into_iter()

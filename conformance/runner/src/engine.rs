@@ -84,6 +84,11 @@ pub async fn run(
     let mut all: FuturesUnordered<_> =
         targets.iter().enumerate().map(|(index, planned)| run.target(index, planned)).collect();
     while all.next().await.is_some() {}
+    drop(all);
+    // What was still being started when the run was ended.
+    for container in provision::remove_leftovers(&run.context).await {
+        tracing::info!(container, "removed a container that was still starting");
+    }
 }
 
 struct Run {

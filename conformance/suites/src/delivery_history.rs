@@ -186,8 +186,15 @@ async fn subscriber(plan: Arc<Plan>, n: usize) -> Result<delivery::Subscription,
     plan.ready.send_modify(|ready| *ready += 1);
     let mut open = opened?;
     let name = format!("subscriber {n} ({})", pattern.unwrap_or(&topic));
-    let mut subscription =
-        delivery::Subscription { name, filter, called, ready, closing: None, closed: None, deliveries: Vec::new() };
+    let mut subscription = delivery::Subscription {
+        name,
+        filter,
+        called,
+        ready,
+        closing: None,
+        closed: None,
+        deliveries: Vec::new(),
+    };
 
     let leaves_after = (n > 0 && rng.random_bool(0.5)).then(|| rng.random_range(0..MESSAGES / 2));
     let mut sentinels: HashSet<(u32, u64)> = HashSet::new();
@@ -199,8 +206,11 @@ async fn subscriber(plan: Arc<Plan>, n: usize) -> Result<delivery::Subscription,
             let existed = plan.pubsub.unsubscribe(&open.id).await?;
             subscription.closed = Some(stamp());
             if !existed {
-                return Err(Failure::violation(format!("{} was not known to Unsubscribe", subscription.name))
-                    .clause("PSB-15"));
+                return Err(Failure::violation(format!(
+                    "{} was not known to Unsubscribe",
+                    subscription.name
+                ))
+                .clause("PSB-15"));
             }
         }
         let closed = subscription.closed.is_some();
@@ -217,7 +227,10 @@ async fn subscriber(plan: Arc<Plan>, n: usize) -> Result<delivery::Subscription,
                 let message = format!("{} got something else than a message", subscription.name);
                 let clause = if closed { "PSB-15" } else { "PSB-01" };
                 let expected = if closed { "a message, or an end with OK" } else { "a message" };
-                return Err(Failure::violation(message).clause(clause).expected(expected).got(show_event(&other)));
+                return Err(Failure::violation(message)
+                    .clause(clause)
+                    .expected(expected)
+                    .got(show_event(&other)));
             }
         }
     }

@@ -3,6 +3,7 @@
 use crate::{
     Case, Context, Failure, Verdict, case,
     client::KeyValue,
+    concurrent::joined,
     expect::{expect, expect_eq, expect_refused, expect_value, show},
     keyvalue::{
         bulk::{self, limits},
@@ -322,7 +323,7 @@ where
     }
     done.store(true, Ordering::Release);
     while let Some(reader) = readers.join_next().await {
-        reader.map_err(|error| Failure::harness(format!("a reader broke off: {error}")))??;
+        joined(reader)?;
     }
     written.map_err(Failure::from)
 }

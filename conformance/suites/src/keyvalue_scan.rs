@@ -114,7 +114,7 @@ async fn set_pool(kv: &KeyValue) -> Result<BTreeMap<String, Bytes>, Failure> {
 /// What is under a prefix, in whatever order it comes; a key that comes twice is a violation.
 async fn listed(kv: &KeyValue, prefix: &str, limit: u32) -> Result<BTreeMap<String, Bytes>, Failure> {
     let mut all = BTreeMap::new();
-    for (key, value) in bulk::scan(kv, prefix, limit, 1000).await?.concat() {
+    for (key, value) in bulk::scan(kv, prefix, limit).await?.concat() {
         if all.insert(key.clone(), value).is_some() {
             return Err(Failure::violation(format!("Scan({}) yields {} twice", quote(prefix), quote(key)))
                 .clause("KVS-05"));
@@ -215,7 +215,7 @@ async fn key_equals_prefix(context: Context) -> Verdict {
     }
     let got = listed(&kv, "prefix", 100).await?;
     expect(got.contains_key("prefix"), "Scan(\"prefix\") does not yield the key \"prefix\"")?;
-    let keys = bulk::scan_keys(&kv, "prefix", 1, 10).await?.concat();
+    let keys = bulk::scan_keys(&kv, "prefix", 1).await?.concat();
     expect(keys.contains(&"prefix".to_owned()), "ScanKeys(\"prefix\") does not yield the key \"prefix\"")?;
     let alone = listed(&kv, "prefix-1", 100).await?;
     expect_eq("what Scan yields of a prefix that one key equals", alone.len(), 1)
@@ -223,24 +223,26 @@ async fn key_equals_prefix(context: Context) -> Verdict {
 
 async fn order_is_bytewise(context: Context) -> Verdict {
     let kv = context.keyvalue();
-    let expected: Vec<_> = set_pool(&kv).await?.into_keys().collect();
+    set_pool(&kv).await?;
     for limit in [1000, 7] {
-        let got: Vec<_> = bulk::scan(&kv, "", limit, expected.len()).await?.concat();
+        let got: Vec<_> = bulk::scan(&kv, "", limit).await?.concat();
         let got: Vec<_> = got.into_iter().map(|(key, _)| key).collect();
         in_order(&format!("Scan in pages of {limit}"), &got)?;
-        let got = bulk::scan_keys(&kv, "", limit, expected.len()).await?.concat();
+        let got = bulk::scan_keys(&kv, "", limit).await?.concat();
         in_order(&format!("ScanKeys in pages of {limit}"), &got)?;
     }
     Ok(())
 }
 
 fn in_order(what: &str, keys: &[String]) -> Verdict {
-    match keys.windows(2).find(|pair| pair[0] >= pair[1]) {
-        None => Ok(()),
-        Some(pair) => Err(Failure::violation(format!("{what} yields keys out of order"))
-            .expected(format!("{} after {}", quote(&pair[0]), quote(&pair[1])))
-            .got("the reverse")),
-    }
+    let Some([first, second]) = keys.windows(2).find(|pair| pair[0] >= pair[1]) else {
+        return Ok(());
+    };
+    Err(Failure::violation(format!("{what} does not yield keys in ascending order")).got(format!(
+        "{} before {}",
+        quote(first),
+        quote(second)
+    )))
 }
 
 async fn deleted_keys(context: Context) -> Verdict {
@@ -254,7 +256,7 @@ async fn deleted_keys(context: Context) -> Verdict {
         entries.iter().enumerate().filter(|(number, _)| number % 3 != 0).map(|(_, entry)| &entry.0).collect();
     let got = listed(&kv, "key-", 5).await?;
     expect_eq("what Scan yields after Deletes", got.keys().collect::<Vec<_>>(), expected.clone())?;
-    let mut keys = bulk::scan_keys(&kv, "key-", 5, 12).await?.concat();
+    let mut keys = bulk::scan_keys(&kv, "key-", 5).await?.concat();
     keys.sort();
     expect_eq("what ScanKeys yields after Deletes", keys.iter().collect::<Vec<_>>(), expected)?;
     expect_eq("Count after Deletes", kv.count("key-").await?, 8)
@@ -264,14 +266,14 @@ async fn keys_agree(context: Context) -> Verdict {
     let kv = context.keyvalue();
     set_pool(&kv).await?;
     for (prefix, limit) in [("", 1000), ("", 7), ("a", 3), ("a%", 2), ("no such prefix", 5)] {
-        let entries = bulk::scan(&kv, prefix, limit, 100).await?.concat();
-        let keys = bulk::scan_keys(&kv, prefix, limit, 100).await?.concat();
+        let entries = bulk::scan(&kv, prefix, limit).await?.concat();
+        let keys = bulk::scan_keys(&kv, prefix, limit).await?.concat();
         let expected: Vec<_> = entries.into_iter().map(|(key, _)| key).collect();
         expect_eq(format!("what ScanKeys({}) yields in pages of {limit}", quote(prefix)), keys, expected)?;
     }
     // Nor does it depend on the values.
     kv.set("empty", "").await?;
-    let keys = bulk::scan_keys(&kv, "empty", 10, 1).await?.concat();
+    let keys = bulk::scan_keys(&kv, "empty", 10).await?.concat();
     expect_eq("what ScanKeys yields of a key with an empty value", keys, ["empty"])
 }
 

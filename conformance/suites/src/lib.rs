@@ -22,8 +22,12 @@ pub mod tap;
 pub mod verdict;
 pub mod watchdog;
 
+mod clock;
 mod concurrent;
+mod delivery_history;
+mod delivery_model;
 mod draw;
+mod flood;
 mod general;
 mod keyvalue;
 mod keyvalue_basic;
@@ -32,6 +36,10 @@ mod keyvalue_cas;
 mod keyvalue_scan;
 mod keyvalue_transactional;
 mod keyvalue_ttl;
+mod lifecycle;
+mod messages;
+mod pubsub_basic;
+mod pubsub_wildcards;
 mod session;
 mod timeline;
 

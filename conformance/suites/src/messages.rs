@@ -6,7 +6,7 @@ use crate::{
     expect::{expect_eq, name},
 };
 use bytes::Bytes;
-use futures::{StreamExt, stream};
+use futures::future::try_join_all;
 use prism_interfaces::pubsub::v1::{Message, SubscribeEvent};
 use std::time::Duration;
 use tonic::{Code, Status, Streaming};
@@ -47,9 +47,11 @@ pub(crate) async fn publish_numbers(
 
 /// Subscriptions to many topics, in their order.
 pub(crate) async fn subscribe_all(pubsub: &PubSub, topics: &[String]) -> Result<Vec<Subscription>, Failure> {
-    let opened: Vec<_> =
-        stream::iter(topics).map(|topic| pubsub.subscribe(topic)).buffered(AT_ONCE).collect().await;
-    opened.into_iter().collect()
+    let mut subscriptions = Vec::with_capacity(topics.len());
+    for some in topics.chunks(AT_ONCE) {
+        subscriptions.extend(try_join_all(some.iter().map(|topic| pubsub.subscribe(topic))).await?);
+    }
+    Ok(subscriptions)
 }
 
 /// Demands that the next message has this payload: neither is it missing, nor has anything come before it.

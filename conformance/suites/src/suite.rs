@@ -1,8 +1,8 @@
 //! Every case there is, and those that a declaration calls for.
 
 use crate::{
-    Case, general, keyvalue_basic, keyvalue_batch, keyvalue_cas, keyvalue_scan, keyvalue_transactional,
-    keyvalue_ttl, refusal,
+    Case, clock, general, keyvalue_basic, keyvalue_batch, keyvalue_cas, keyvalue_scan,
+    keyvalue_transactional, keyvalue_ttl, lifecycle, pubsub_basic, pubsub_wildcards, refusal,
 };
 use prism_interfaces::traits::Declaration;
 
@@ -16,6 +16,10 @@ pub fn cases() -> Vec<Case> {
         keyvalue_transactional::cases(),
         keyvalue_batch::cases(),
         keyvalue_cas::cases(),
+        pubsub_basic::cases(),
+        pubsub_wildcards::cases(),
+        lifecycle::cases(),
+        clock::cases(),
         general::cases(),
     ]
     .into_iter()

@@ -41,20 +41,10 @@ fn key_mutants() -> [Mutant; 8] {
             basic(next, Keys(str::to_lowercase))
         }),
         mutant("keyvalue_basic/key_is_trimmed", "Blanks at the end of keys are cut off", |next| {
-            basic(next, Keys(|key| format!("{}{}", key.trim_end_matches(' '), blank_if_nothing_is_left(key))))
+            basic(next, Keys(trimmed))
         }),
         mutant("keyvalue_basic/key_ends_at_nul", "Keys are cut at their first NUL", |next| {
-            // Never to nothing, which would be refused and not mistaken.
-            basic(
-                next,
-                Keys(|key| {
-                    key.chars()
-                        .enumerate()
-                        .take_while(|(at, c)| *at == 0 || *c != '\0')
-                        .map(|(_, c)| c)
-                        .collect()
-                }),
-            )
+            basic(next, Keys(up_to_nul))
         }),
         mutant("keyvalue_basic/key_is_a_path", "Keys are cleaned as paths are", |next| {
             basic(next, Keys(|key| key.replace("//", "/").replace("./", "")))
@@ -65,27 +55,29 @@ fn key_mutants() -> [Mutant; 8] {
         mutant("keyvalue_basic/key_is_made_harmless", "Dots and blanks in keys are replaced", |next| {
             basic(next, Keys(|key| key.replace(['.', ' ', '-'], "_")))
         }),
-        mutant("keyvalue_basic/key_is_cut", "Keys are cut at 255 bytes", |next| {
-            basic(
-                next,
-                Keys(|key| {
-                    key.chars()
-                        .scan(0, |len, c| {
-                            *len += c.len_utf8();
-                            (*len <= 255).then_some(c)
-                        })
-                        .collect()
-                }),
-            )
-        }),
+        mutant("keyvalue_basic/key_is_cut", "Keys are cut at 255 bytes", |next| basic(next, Keys(cut))),
         mutant("keyvalue_basic/key_is_decoded", "Percent signs in keys are decoded", |next| {
             basic(next, Keys(|key| key.replace("%41", "A").replace("%20", " ")))
         }),
     ]
 }
 
-fn blank_if_nothing_is_left(key: &str) -> &str {
-    if key.trim_end_matches(' ').is_empty() { " " } else { "" }
+fn trimmed(key: &str) -> String {
+    match key.trim_end_matches(' ') {
+        // Never to nothing, which would be refused and not mistaken; nothing itself stays what it is.
+        "" if !key.is_empty() => " ".to_owned(),
+        trimmed => trimmed.to_owned(),
+    }
+}
+
+fn up_to_nul(key: &str) -> String {
+    key.char_indices().take_while(|(at, c)| *at == 0 || *c != '\0').map(|(_, c)| c).collect()
+}
+
+/// Cut between characters.
+fn cut(key: &str) -> String {
+    let end = key.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= 255).last();
+    key[..end.unwrap_or_default()].to_owned()
 }
 
 fn normalise_number(value: &[u8]) -> Vec<u8> {

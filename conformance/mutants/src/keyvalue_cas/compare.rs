@@ -29,12 +29,12 @@ fn expects_absent(request: &Request<CompareAndSwapRequest>) -> bool {
     matches!(request.get_ref().expected, Some(Expected::Absent(_)))
 }
 
-fn swapped(swapped: bool) -> Swapped {
-    Ok(Response::new(CompareAndSwapResponse { swapped }))
+fn answer(swapped: bool) -> Response<CompareAndSwapResponse> {
+    Response::new(CompareAndSwapResponse { swapped })
 }
 
 pub(super) fn compares_prefix(next: Endpoint) -> Endpoint {
-    cas(next, Compares(|there, expected| there.starts_with(expected)))
+    cas(next, Compares(<[u8]>::starts_with))
 }
 
 pub(super) fn compares_trimmed(next: Endpoint) -> Endpoint {
@@ -42,8 +42,10 @@ pub(super) fn compares_trimmed(next: Endpoint) -> Endpoint {
 }
 
 pub(super) fn compares_numbers(next: Endpoint) -> Endpoint {
-    let number = |bytes: &[u8]| std::str::from_utf8(bytes).ok()?.parse::<f64>().ok();
-    cas(next, Compares(move |there, expected| number(there).is_some_and(|there| Some(there) == number(expected))))
+    fn number(bytes: &[u8]) -> Option<f64> {
+        std::str::from_utf8(bytes).ok()?.parse().ok()
+    }
+    cas(next, Compares(|there, expected| number(there).is_some() && number(there) == number(expected)))
 }
 
 /// Takes an expectation for met where this says so, and corrects it before it is handed on.
@@ -51,7 +53,11 @@ struct Compares(fn(&[u8], &[u8]) -> bool);
 
 #[tonic::async_trait]
 impl CasTwist for Compares {
-    async fn compare_and_swap(&self, next: &Endpoint, mut request: Request<CompareAndSwapRequest>) -> Swapped {
+    async fn compare_and_swap(
+        &self,
+        next: &Endpoint,
+        mut request: Request<CompareAndSwapRequest>,
+    ) -> Swapped {
         let there = Aside::of(next, &request).get(&request.get_ref().key).await?;
         if let (Some(there), Some(expected)) = (there, expected_value(&request))
             && (self.0)(&there, expected)
@@ -76,7 +82,9 @@ impl CasTwist for DeleteIgnoresCase {
         mut request: Request<CompareAndDeleteRequest>,
     ) -> Result<Response<CompareAndDeleteResponse>, Status> {
         let there = Aside::of(next, &request).get(&request.get_ref().key).await?;
-        if let Some(there) = there.filter(|there| there.eq_ignore_ascii_case(&request.get_ref().expected_value)) {
+        if let Some(there) =
+            there.filter(|there| there.eq_ignore_ascii_case(&request.get_ref().expected_value))
+        {
             request.get_mut().expected_value = there;
         }
         Plain.compare_and_delete(next, request).await
@@ -117,7 +125,7 @@ impl CasTwist for AbsentIsAlwaysMet {
         }
         let CompareAndSwapRequest { key, value, .. } = request.get_ref();
         Aside::of(next, &request).set(key, value.clone()).await?;
-        swapped(true)
+        Ok(answer(true))
     }
 }
 
@@ -129,7 +137,11 @@ struct EmptyIsAbsent;
 
 #[tonic::async_trait]
 impl CasTwist for EmptyIsAbsent {
-    async fn compare_and_swap(&self, next: &Endpoint, mut request: Request<CompareAndSwapRequest>) -> Swapped {
+    async fn compare_and_swap(
+        &self,
+        next: &Endpoint,
+        mut request: Request<CompareAndSwapRequest>,
+    ) -> Swapped {
         let there = Aside::of(next, &request).get(&request.get_ref().key).await?;
         if expects_absent(&request) && there.is_some_and(|there| there.is_empty()) {
             request.get_mut().expected = Some(Expected::ExpectedValue(Bytes::new()));
@@ -146,7 +158,11 @@ struct AbsentIsEmpty;
 
 #[tonic::async_trait]
 impl CasTwist for AbsentIsEmpty {
-    async fn compare_and_swap(&self, next: &Endpoint, mut request: Request<CompareAndSwapRequest>) -> Swapped {
+    async fn compare_and_swap(
+        &self,
+        next: &Endpoint,
+        mut request: Request<CompareAndSwapRequest>,
+    ) -> Swapped {
         let there = Aside::of(next, &request).get(&request.get_ref().key).await?;
         if expected_value(&request).is_some_and(Bytes::is_empty) && there.is_none() {
             request.get_mut().expected = Some(Expected::Absent(prism_interfaces::keyvalue::v1::Absent {}));
@@ -180,7 +196,7 @@ impl BasicTwist for DeletedIsNotAbsent {
 impl CasTwist for DeletedIsNotAbsent {
     async fn compare_and_swap(&self, next: &Endpoint, request: Request<CompareAndSwapRequest>) -> Swapped {
         if expects_absent(&request) && self.0.get(&request, &request.get_ref().key).is_some() {
-            return swapped(false);
+            return Ok(answer(false));
         }
         Plain.compare_and_swap(next, request).await
     }
@@ -200,7 +216,7 @@ impl CasTwist for NoExpectationIsMet {
             return Plain.compare_and_swap(next, request).await;
         }
         Aside::of(next, &request).set(key, value.clone()).await?;
-        swapped(true)
+        Ok(answer(true))
     }
 }
 
@@ -231,7 +247,11 @@ struct SwappedAndDropped;
 
 #[tonic::async_trait]
 impl CasTwist for SwappedAndDropped {
-    async fn compare_and_swap(&self, next: &Endpoint, mut request: Request<CompareAndSwapRequest>) -> Swapped {
+    async fn compare_and_swap(
+        &self,
+        next: &Endpoint,
+        mut request: Request<CompareAndSwapRequest>,
+    ) -> Swapped {
         if let Some(expected) = expected_value(&request).cloned() {
             request.get_mut().value = expected;
         }

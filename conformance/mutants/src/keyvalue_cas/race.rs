@@ -94,7 +94,8 @@ impl CasTwist for IncrementGetThenSet {
         let before = aside.get(&key).await?;
         dawdle().await;
         let delta = request.get_ref().delta;
-        let number = before.as_ref().map_or(Some(0), |text| std::str::from_utf8(text).ok()?.parse::<i64>().ok());
+        let number =
+            before.as_ref().map_or(Some(0), |text| std::str::from_utf8(text).ok()?.parse::<i64>().ok());
         let Some(value) = number.and_then(|number| number.checked_add(delta)) else {
             return Plain.increment(next, request).await;
         };

@@ -1,13 +1,17 @@
 //! Clients that work at the same time.
 
-use crate::{Case, Context, Failure, Verdict, case, client::KeyValue, expect::show};
+use crate::{
+    Case, Context, Failure, Verdict, case,
+    client::KeyValue,
+    concurrent::{is_unknown, joined, setting},
+    expect::show,
+};
 use prism_check::{
     Entry, History, Keyed, Outcome, linearizability,
     linearizability::{DEFAULT_STEPS, Verdict as Judged},
     payload::{self, Stamp},
     register::{RegisterModel, RegisterOp, RegisterRet},
 };
-use prism_interfaces::{WriteOutcome, fault};
 use rand::RngExt;
 use std::sync::{
     Arc,
@@ -17,12 +21,7 @@ use tokio::{
     sync::Barrier,
     task::{JoinSet, yield_now},
 };
-use tonic::{Code, Status};
-
-/// No single number of clients and of keys finds every fault: a race needs many clients on one key, a stale answer
-/// shows best where one client works alone.
-const CLIENTS: [usize; 5] = [1, 2, 3, 5, 8];
-const KEYS: [usize; 3] = [1, 2, 4];
+use tonic::Status;
 
 /// Operations of one history. Many short histories find more than a long one.
 const OPERATIONS: usize = 48;
@@ -98,7 +97,7 @@ async fn readers_see_whole_values(context: Context) -> Verdict {
     }
     done.store(true, Ordering::Release);
     while let Some(reader) = readers.join_next().await {
-        reader.map_err(|error| Failure::harness(format!("a reader broke off: {error}")))??;
+        joined(reader)?;
     }
     written.map_err(Failure::from)
 }
@@ -115,7 +114,7 @@ async fn linearizable_across_instances(context: Context) -> Verdict {
 /// Records histories of clients that are spread over the instances, and judges each.
 async fn histories(context: &Context, instances: &[KeyValue]) -> Verdict {
     for number in 0..context.effort().histories() {
-        let (clients, keys) = (CLIENTS[number % CLIENTS.len()], KEYS[number % KEYS.len()]);
+        let (clients, keys) = setting(number);
         let entries = record(context, instances, number, clients, keys).await?;
         judge(&entries).map_err(|failure| {
             failure.during(format!("{clients} clients on {keys} keys, history {number}"))
@@ -171,13 +170,12 @@ async fn record(
                     yield_now().await;
                 }
             }
-            trouble
+            Ok(trouble)
         });
     }
     let mut trouble = None;
     while let Some(client) = running.join_next().await {
-        trouble =
-            client.map_err(|error| Failure::harness(format!("a client broke off: {error}")))?.or(trouble);
+        trouble = joined(client)?.or(trouble);
     }
     let history = Arc::into_inner(history)
         .ok_or_else(|| Failure::harness("a client still holds the history after its end"))?;
@@ -200,11 +198,6 @@ async fn perform(kv: &KeyValue, key: &str, op: RegisterOp) -> Result<RegisterRet
         RegisterOp::Exists => RegisterRet::Exists(kv.exists(key).await?),
         _ => RegisterRet::Value(kv.get(key).await?.map(|value| value.to_vec())),
     })
-}
-
-fn is_unknown(status: &Status) -> bool {
-    matches!(status.code(), Code::DeadlineExceeded | Code::Unavailable | Code::Cancelled)
-        || fault::write_outcome(status) == Some(WriteOutcome::Unknown)
 }
 
 fn judge(entries: &[Entry<Op, RegisterRet>]) -> Verdict {

@@ -1,19 +1,22 @@
 //! Listings while others write.
 
-use crate::{Case, Context, Failure, Verdict, case, client::KeyValue};
+use crate::{
+    Case, Context, Failure, Verdict, case,
+    client::KeyValue,
+    concurrent::{is_unknown, joined},
+};
 use prism_check::{
     Outcome,
     scan::{self, Page, Scan, Write},
     stamp,
 };
-use prism_interfaces::{WriteOutcome, fault};
 use rand::RngExt;
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
 };
 use tokio::task::{JoinSet, yield_now};
-use tonic::{Code, Status};
+use tonic::Status;
 
 const WRITERS: usize = 3;
 const SCANNERS: usize = 2;
@@ -105,11 +108,11 @@ async fn record(context: &Context, round: usize) -> Result<(Vec<Write>, Vec<Scan
         });
     }
     while let Some(writer) = writers.join_next().await {
-        writes.extend(writer.map_err(|error| Failure::harness(format!("a writer broke off: {error}")))??);
+        writes.extend(joined(writer.map(|written| written.map_err(Failure::from)))?);
     }
     let mut scans = Vec::new();
     while let Some(scanner) = scanners.join_next().await {
-        scans.extend(scanner.map_err(|error| Failure::harness(format!("a scanner broke off: {error}")))??);
+        scans.extend(joined(scanner)?);
     }
     Ok((writes, scans))
 }
@@ -161,12 +164,7 @@ async fn delete(kv: &KeyValue, key: String) -> Result<Option<Write>, Status> {
 fn outcome(result: Result<(), Status>) -> Result<Outcome<()>, Status> {
     match result {
         Ok(()) => Ok(Outcome::Ok(())),
-        Err(status)
-            if matches!(status.code(), Code::DeadlineExceeded | Code::Cancelled)
-                || fault::write_outcome(&status) == Some(WriteOutcome::Unknown) =>
-        {
-            Ok(Outcome::Info)
-        }
+        Err(status) if is_unknown(&status) => Ok(Outcome::Info),
         Err(status) => Err(status),
     }
 }

@@ -84,13 +84,13 @@ async fn pages_hold_at_most_limit(context: Context) -> Verdict {
 async fn nothing_to_list(context: Context) -> Verdict {
     let kv = context.keyvalue();
     for limit in [0, 1, 10] {
-        expect_eq("Scan of an empty namespace", bulk::scan(&kv, "", limit, 0).await?.concat(), [])?;
+        expect_eq("Scan of an empty namespace", bulk::scan(&kv, "", limit).await?.concat(), [])?;
     }
     kv.set("key", "value").await?;
     for prefix in ["no such prefix", "key-", "kez", "\u{10ffff}"] {
         let what = format!("of {} beside \"key\"", quote(prefix));
-        expect_eq(format!("Scan {what}"), bulk::scan(&kv, prefix, 10, 0).await?.concat(), [])?;
-        let keys = bulk::scan_keys(&kv, prefix, 10, 0).await?.concat();
+        expect_eq(format!("Scan {what}"), bulk::scan(&kv, prefix, 10).await?.concat(), [])?;
+        let keys = bulk::scan_keys(&kv, prefix, 10).await?.concat();
         expect_eq(format!("ScanKeys {what}"), keys, Vec::<String>::new())?;
     }
     Ok(())
@@ -105,12 +105,12 @@ async fn page_sizes_agree(context: Context) -> Verdict {
     kv.set("key.", "after").await?;
     let expected: Vec<_> = entries.iter().map(|(key, _)| key.clone()).collect();
     for limit in [7, 1000, u32::MAX] {
-        let got = bulk::scan(&kv, "key-", limit, MANY).await?.concat();
+        let got = bulk::scan(&kv, "key-", limit).await?.concat();
         let got = got.into_iter().map(|(key, _)| key).collect();
         same_keys(&format!("Scan in pages of {limit}"), got, &expected)?;
     }
     for limit in [1, 2, 3, 1000, u32::MAX] {
-        let got = bulk::scan_keys(&kv, "key-", limit, MANY).await?.concat();
+        let got = bulk::scan_keys(&kv, "key-", limit).await?.concat();
         same_keys(&format!("ScanKeys in pages of {limit}"), got, &expected)?;
     }
     Ok(())
@@ -139,9 +139,9 @@ async fn default_limit(context: Context) -> Verdict {
     let entries = bulk::numbered("key-", MANY);
     bulk::set_all(&kv, &entries).await?;
     let expected: Vec<_> = entries.into_iter().map(|(key, _)| key).collect();
-    let got = bulk::scan(&kv, "", 0, MANY).await?.concat();
+    let got = bulk::scan(&kv, "", 0).await?.concat();
     same_keys("Scan with limit 0", got.into_iter().map(|(key, _)| key).collect(), &expected)?;
-    let got = bulk::scan_keys(&kv, "", 0, MANY).await?.concat();
+    let got = bulk::scan_keys(&kv, "", 0).await?.concat();
     same_keys("ScanKeys with limit 0", got, &expected)?;
     expect_eq("Count", kv.count("key-").await?, MANY as u64)
 }

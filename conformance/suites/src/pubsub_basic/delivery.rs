@@ -59,7 +59,8 @@ pub(super) async fn ready_comes_first_and_once(context: Context) -> Verdict {
     let mut ids = HashSet::new();
     let mut verdict = Ok(());
     for round in 0..context.effort().pick(10, 20, 30) {
-        verdict = joins_a_flow(&pubsub, &mut ids).await.map_err(|failure| failure.during(format!("round {round}")));
+        verdict =
+            joins_a_flow(&pubsub, &mut ids).await.map_err(|failure| failure.during(format!("round {round}")));
         if verdict.is_err() {
             break;
         }
@@ -104,7 +105,8 @@ pub(super) async fn keeps_the_order_of_each_of_many(context: Context) -> Verdict
     let pubsub = context.pubsub();
     let count = unread(&context, PUBLISHERS * context.effort().pick(12, 25, 40)) / PUBLISHERS;
     let subscribers = try_join_all((0..2).map(|_| pubsub.subscribe("topic"))).await?;
-    let readers = subscribers.into_iter().map(|subscriber| tokio::spawn(read(subscriber, PUBLISHERS * count)));
+    let readers =
+        subscribers.into_iter().map(|subscriber| tokio::spawn(read(subscriber, PUBLISHERS * count)));
     let readers: Vec<_> = readers.collect();
     let publishers = (0..PUBLISHERS).map(|publisher| {
         let pubsub = pubsub.clone();

@@ -20,8 +20,32 @@ pub(super) async fn topics_do_not_mix(context: Context) -> Verdict {
 
 pub(super) async fn topics_are_literal(context: Context) -> Verdict {
     let topics = [
-        "*", ">", "a", "a.", "a.*", "a.>", "*.b", "a.b", "a.b.c", "a.*.c", ".", "a?", "ab", "abc", "[ab]", "b",
-        "a*", "a\\*", "a%", "a_", "A.B", "a#", "a/+", "a/b", "$SYS", "__keyspace@0__:a",
+        "*",
+        ">",
+        "a",
+        "a.",
+        "a.*",
+        "a.>",
+        "*.b",
+        "a.b",
+        "a.b.c",
+        "a.*.c",
+        ".",
+        "a?",
+        "ab",
+        "abc",
+        "[ab]",
+        "b",
+        "a*",
+        "a\\*",
+        "a%",
+        "a_",
+        "A.B",
+        "a#",
+        "a/+",
+        "a/b",
+        "$SYS",
+        "__keyspace@0__:a",
     ];
     each_gets_its_own(&context.pubsub(), &topics.map(String::from)).await
 }
@@ -53,7 +77,8 @@ pub(super) async fn payloads_arrive_unchanged(context: Context) -> Verdict {
     let mut subscriber = pubsub.subscribe("topic").await?;
     for payload in pools::values().into_iter().filter(|payload| payload.len() <= limit) {
         let published = pubsub.publish("topic", payload.clone()).await;
-        published.map_err(|status| Failure::from(status).during(format!("the payload {}", show(&payload))))?;
+        published
+            .map_err(|status| Failure::from(status).during(format!("the payload {}", show(&payload))))?;
         expect_next("a published payload", &mut subscriber, &payload).await?;
     }
     Ok(())
@@ -124,7 +149,10 @@ pub(super) async fn ids_are_unique_and_the_same_for_all(context: Context) -> Ver
                 let message = subscriber.message().await?;
                 let id = name(&message.message_id);
                 let known = missing.remove(&message.message_id);
-                expect(known, format!("a message was delivered with the id {id}, which Publish did not answer"))?;
+                expect(
+                    known,
+                    format!("a message was delivered with the id {id}, which Publish did not answer"),
+                )?;
             }
         }
     }

@@ -1,108 +1,27 @@
 //! Subscribers that do not read.
-//!
-//! Between a driver and a client over a socket there are windows of flow control that take some messages too. What is
-//! published here fills them first, so that it is the driver's buffer that is looked at.
 
 use crate::{
     Context, Failure, Verdict,
-    client::{Event, PATIENCE, PubSub, Subscription},
+    client::{Event, PATIENCE},
+    expect::expect_eq,
+    flood::{Flood, seq},
     messages::{SENTINEL, buffer, expect_next, show_event},
 };
-use bytes::Bytes;
 use prism_check::{
-    delivery::{self, Delivery, Filter, Publish, judge_overflow},
+    delivery::{self, Delivery, Filter, judge_overflow},
     stamp,
 };
 use tonic::Code;
 
-/// More than what the windows between this client and a server hold.
-const WINDOWS: usize = 5 << 20;
-
-/// The payload of the messages that fill the windows.
-const LARGE: usize = 16 << 10;
-
-/// How many messages more than what the windows and the buffer hold are published to overflow it.
-const MORE: usize = 64;
-
 /// How many sentinels are published before a subscriber counts as deaf.
 const SENTINELS: u32 = 20;
-
-/// Publishes messages without waiting for a certain subscriber.
-pub(crate) struct Flood {
-    pubsub: PubSub,
-    pub(crate) publishes: Vec<Publish>,
-}
-
-impl Flood {
-    pub(crate) fn new(pubsub: PubSub) -> Self {
-        Self { pubsub, publishes: Vec::new() }
-    }
-
-    /// Publishes `count` messages of a certain length.
-    pub(crate) async fn publish(&mut self, count: usize, length: usize) -> Verdict {
-        for _ in 0..count {
-            let seq = self.publishes.len() as u64;
-            let mut payload = seq.to_le_bytes().to_vec();
-            payload.resize(length.max(payload.len()), 0);
-            let call = stamp();
-            let published = tokio::time::timeout(PATIENCE, self.pubsub.publish("topic", payload)).await;
-            let id = published.map_err(|_| {
-                Failure::violation("Publish did not end while a subscriber was not reading").clause("PSB-12").got(
-                    format!("{} messages were published before, none within {} s", seq, PATIENCE.as_secs()),
-                )
-            })??;
-            self.publishes.push(Publish {
-                publisher: 0,
-                seq,
-                topic: "topic".to_owned(),
-                payload: 0,
-                headers: 0,
-                call,
-                returned: stamp(),
-                outcome: prism_check::Outcome::Ok(id),
-            });
-        }
-        Ok(())
-    }
-}
-
-/// The number of a message of a flood.
-fn seq(payload: &Bytes) -> Option<u64> {
-    payload.first_chunk().map(|bytes| u64::from_le_bytes(*bytes))
-}
-
-/// How many messages of which length fill the windows of a subscription that is not read.
-fn filling(context: &Context) -> (usize, usize) {
-    let length = LARGE.min(context.traits("pubsub_basic").bytes("max_payload_bytes") as usize).max(1);
-    (WINDOWS / length, length)
-}
-
-/// What fills the windows, then the buffer, and then some more.
-async fn overflow(context: &Context, flood: &mut Flood, mut reader: Option<&mut Subscription>) -> Verdict {
-    // So little at a time that a subscriber that reads is never behind by as much as its buffer.
-    let step = (buffer(context) / 2).clamp(1, 64);
-    let (large, length) = filling(context);
-    let mut lengths = vec![length; large];
-    lengths.resize(large + buffer(context) + MORE, 8);
-    for chunk in lengths.chunks(step) {
-        for &length in chunk {
-            flood.publish(1, length).await?;
-        }
-        if let Some(reader) = &mut reader {
-            for _ in chunk {
-                reader.message().await.map_err(|failure| failure.during("a subscriber beside a stalled one"))?;
-            }
-        }
-    }
-    Ok(())
-}
 
 pub(super) async fn holds_up_nobody(context: Context) -> Verdict {
     let pubsub = context.pubsub();
     let _stalled = pubsub.subscribe("topic").await?;
     let (mut same, mut other) = (pubsub.subscribe("topic").await?, pubsub.subscribe("other topic").await?);
-    let mut flood = Flood::new(pubsub.clone());
-    overflow(&context, &mut flood, Some(&mut same)).await?;
+    let mut flood = Flood::new(&pubsub, "topic");
+    flood.overflow(&context, Some(&mut same)).await?;
     pubsub.publish("other topic", SENTINEL).await?;
     expect_next("a subscriber of another topic", &mut other, SENTINEL).await?;
     pubsub.publish("topic", SENTINEL).await?;
@@ -113,12 +32,14 @@ pub(super) async fn holds_up_nobody(context: Context) -> Verdict {
 pub(super) async fn finds_its_buffer(context: Context) -> Verdict {
     let pubsub = context.pubsub();
     let mut stalled = pubsub.subscribe("topic").await?;
-    let mut flood = Flood::new(pubsub.clone());
-    flood.publish(buffer(&context), 64).await?;
+    let mut flood = Flood::new(&pubsub, "topic");
+    for _ in 0..buffer(&context) {
+        flood.publish(64).await?;
+    }
     for publish in &flood.publishes {
         let what = format!("message {} of the {} that its buffer holds", publish.seq + 1, buffer(&context));
         let message = stalled.message().await.map_err(|failure| failure.during(&what))?;
-        crate::expect::expect_eq(what, seq(&message.payload), Some(publish.seq))?;
+        expect_eq(what, seq(&message.payload), Some(publish.seq))?;
     }
     // It is a subscriber like any other again.
     pubsub.publish("topic", SENTINEL).await?;
@@ -131,8 +52,8 @@ pub(super) async fn overflow_disconnects(context: Context) -> Verdict {
     let called = stamp();
     let mut stalled = pubsub.subscribe("topic").await?;
     let ready = stamp();
-    let mut flood = Flood::new(pubsub.clone());
-    overflow(&context, &mut flood, None).await?;
+    let mut flood = Flood::new(&pubsub, "topic");
+    flood.overflow(&context, None).await?;
     let mut deliveries = Vec::new();
     let end = loop {
         match stalled.next(PATIENCE).await {
@@ -176,8 +97,8 @@ pub(super) async fn overflow_disconnects(context: Context) -> Verdict {
 pub(super) async fn overflow_drops(context: Context) -> Verdict {
     let pubsub = context.pubsub();
     let mut stalled = pubsub.subscribe("topic").await?;
-    let mut flood = Flood::new(pubsub.clone());
-    overflow(&context, &mut flood, None).await?;
+    let mut flood = Flood::new(&pubsub, "topic");
+    flood.overflow(&context, None).await?;
     let mut lossy = Lossy { kept: buffer(&context) as u64, next: 0 };
     while lossy.next < lossy.kept {
         lossy.read(stalled.next(PATIENCE).await)?;
@@ -205,9 +126,11 @@ struct Lossy {
 impl Lossy {
     fn read(&mut self, event: Event) -> Verdict {
         let Event::Message(message) = event else {
-            return Err(Failure::violation("a subscriber that fell behind lost more than what came too late")
-                .expected(format!("message {}", self.next))
-                .got(show_event(&event)));
+            return Err(Failure::violation(
+                "a subscriber that fell behind lost more than what came too late",
+            )
+            .expected(format!("message {}", self.next))
+            .got(show_event(&event)));
         };
         let got = seq(&message.payload);
         if got != Some(self.next) && (self.next < self.kept || got < Some(self.next)) {

@@ -23,21 +23,57 @@ pub(super) async fn star_is_one_token(context: Context) -> Verdict {
 pub(super) async fn rest_is_one_or_more_tokens(context: Context) -> Verdict {
     let patterns = [">", "a.>", "a.b.>", "*.>", "a.*.>", ".>", "a..>"];
     let topics = [
-        "a", "b", "a.b", "a.c", "a.b.c", "a.b.c.d", "a.x.y", "ab", "ab.c", "b.a", "a.", ".", "..", "a..", "a..b",
-        ".b", ">", "a.>", "A.b", "a.b.",
+        "a", "b", "a.b", "a.c", "a.b.c", "a.b.c.d", "a.x.y", "ab", "ab.c", "b.a", "a.", ".", "..", "a..",
+        "a..b", ".b", ">", "a.>", "A.b", "a.b.",
     ];
     matches_as_it_should(context, &patterns, &topics).await
 }
 
 pub(super) async fn other_tokens_are_literal(context: Context) -> Verdict {
     let patterns = [
-        "a", "a.b", "a?", "a.?", "[ab]", "a.[a-z]", "a\\*", "\\*", "%", "a.%", "_", "a.**", "**", "a*", "*a", "a>",
-        ">a", "a.b*", "a.#", "+", "{a}", "A.b", "a b.*", "(a|b)", "a+", "^a$", "é.*",
+        "a", "a.b", "a?", "a.?", "[ab]", "a.[a-z]", "a\\*", "\\*", "%", "a.%", "_", "a.**", "**", "a*", "*a",
+        "a>", ">a", "a.b*", "a.#", "+", "{a}", "A.b", "a b.*", "(a|b)", "a+", "^a$", "é.*",
     ];
     let topics = [
-        "a", "b", "ab", "aa", "abc", "a.b", "a.x", "A.b", "a?", "a.?", "[ab]", "a.[a-z]", "a*", "a\\*", "\\*", "%",
-        "a.%", "_", "**", "a.**", "*a", "ba", "a>", ">a", "a.b*", "a.bc", "a.#", "+", "{a}", "a b.c", "(a|b)", "a+",
-        "^a$", "é.x", "e\u{301}.x", "a.x.y", "*", ">", "a.B",
+        "a",
+        "b",
+        "ab",
+        "aa",
+        "abc",
+        "a.b",
+        "a.x",
+        "A.b",
+        "a?",
+        "a.?",
+        "[ab]",
+        "a.[a-z]",
+        "a*",
+        "a\\*",
+        "\\*",
+        "%",
+        "a.%",
+        "_",
+        "**",
+        "a.**",
+        "*a",
+        "ba",
+        "a>",
+        ">a",
+        "a.b*",
+        "a.bc",
+        "a.#",
+        "+",
+        "{a}",
+        "a b.c",
+        "(a|b)",
+        "a+",
+        "^a$",
+        "é.x",
+        "e\u{301}.x",
+        "a.x.y",
+        "*",
+        ">",
+        "a.B",
     ];
     matches_as_it_should(context, &patterns, &topics).await
 }

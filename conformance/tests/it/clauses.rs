@@ -1,6 +1,6 @@
 //! Every clause has its case, and every case its clause.
 
-use prism_interfaces::{Level, catalogue};
+use prism_interfaces::{Level, catalogue, traits::Declaration};
 use prism_runner::registry::Registry;
 use prism_suites::suite;
 use std::collections::BTreeSet;
@@ -10,7 +10,7 @@ fn every_clause_that_binds_has_a_case() {
     let cases = suite::cases();
     let mut cited: BTreeSet<&str> = cases.iter().flat_map(|case| case.clauses).copied().collect();
     // Refusals are made per declaration.
-    cited.extend(suite::called_for(&Default::default()).iter().flat_map(|case| case.clauses));
+    cited.extend(suite::called_for(&Declaration::default()).iter().flat_map(|case| case.clauses));
     let without: Vec<_> = catalogue::clauses()
         .filter(|clause| clause.level != Level::May && !cited.contains(clause.id))
         .map(|clause| clause.id)
@@ -31,7 +31,12 @@ fn every_case_cites_clauses_that_exist_and_has_a_name_and_sentence_of_its_own() 
         let (_, name) = case.id.split_once('/').expect("interface/name");
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
         assert!(!name.is_empty() && name.bytes().all(plain), "{} is not in snake case", case.id);
-        assert!(!case.sentence.is_empty() && !case.sentence.ends_with('.'), "{}: {:?}", case.id, case.sentence);
+        assert!(
+            !case.sentence.is_empty() && !case.sentence.ends_with('.'),
+            "{}: {:?}",
+            case.id,
+            case.sentence
+        );
         assert!(ids.insert(case.id.clone()), "{} is there twice", case.id);
     }
 }
@@ -45,5 +50,9 @@ fn the_built_in_backends_are_declared_without_a_mistake_and_get_every_kind_of_ca
     let memstore = registry.find("memstore").expect("memstore");
     let called_for: BTreeSet<String> =
         suite::called_for(&memstore.declaration).into_iter().map(|case| case.id).collect();
-    assert_eq!(all.difference(&called_for).collect::<Vec<_>>(), Vec::<&String>::new(), "cases that the reference never runs");
+    assert_eq!(
+        all.difference(&called_for).collect::<Vec<_>>(),
+        Vec::<&String>::new(),
+        "cases that the reference never runs"
+    );
 }

@@ -45,7 +45,8 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
 
 #[test]
 fn no_arrow_bends() {
-    let metadata = MetadataCommand::new().manifest_path("Cargo.toml").no_deps().exec().expect("cargo metadata");
+    let metadata =
+        MetadataCommand::new().manifest_path("Cargo.toml").no_deps().exec().expect("cargo metadata");
     let arrows: BTreeMap<_, _> = ARROWS.iter().copied().collect();
     let mut bent = Vec::new();
     for package in metadata.workspace_packages() {
@@ -59,8 +60,11 @@ fn no_arrow_bends() {
             if ours && !allowed.contains(&dependency.name.as_str()) {
                 bent.push(format!("{name} uses {}", dependency.name));
             }
-            let forbidden = FORBIDDEN.iter().filter(|(crate_name, _)| *crate_name == name).flat_map(|(_, names)| *names);
-            if dependency.kind != DependencyKind::Development && forbidden.clone().any(|word| *word == dependency.name) {
+            let forbidden =
+                FORBIDDEN.iter().filter(|(crate_name, _)| *crate_name == name).flat_map(|(_, names)| *names);
+            if dependency.kind != DependencyKind::Development
+                && forbidden.clone().any(|word| *word == dependency.name)
+            {
                 bent.push(format!("{name} uses {}", dependency.name));
             }
         }
@@ -70,12 +74,14 @@ fn no_arrow_bends() {
 
 #[test]
 fn every_dependency_has_its_version_in_the_one_table() {
-    let metadata = MetadataCommand::new().manifest_path("Cargo.toml").no_deps().exec().expect("cargo metadata");
+    let metadata =
+        MetadataCommand::new().manifest_path("Cargo.toml").no_deps().exec().expect("cargo metadata");
     for package in metadata.workspace_packages() {
         let manifest = std::fs::read_to_string(&package.manifest_path).expect("a manifest");
         let dependencies = manifest.lines().skip_while(|line| !line.contains("dependencies]"));
         for line in dependencies.filter(|line| line.contains('=') && !line.trim_start().starts_with('#')) {
-            let own_target = ["name", "harness", "path", "test", "features"].iter().any(|key| line.starts_with(key));
+            let own_target =
+                ["name", "harness", "path", "test", "features"].iter().any(|key| line.starts_with(key));
             assert!(
                 own_target || line.contains("workspace = true"),
                 "{}: `{line}` does not take its version from the workspace",

@@ -1,0 +1,145 @@
+//! Open transactions that hold others up.
+
+use crate::{
+    aside::{Notes, Plain, namespace},
+    forward::{BasicTwist, TransactionalTwist, basic, transactional},
+};
+use prism_interfaces::{
+    Endpoint, Fault,
+    contract::v1::Reason,
+    keyvalue::v1::{
+        CommitRequest, CommitResponse, GetRequest, GetResponse, RollbackRequest, RollbackResponse,
+        SetRequest, SetResponse, TransactionGetRequest, TransactionGetResponse, TransactionSetRequest,
+        TransactionSetResponse,
+    },
+};
+use std::time::Duration;
+use tonic::{Request, Response, Status};
+
+/// The keys that each open transaction has read or written.
+#[derive(Clone)]
+struct Touched(Notes<Vec<String>>);
+
+impl Touched {
+    fn add<T>(&self, request: &Request<T>, id: &str, key: &str) {
+        let mut keys = self.0.get(request, id).unwrap_or_default();
+        keys.push(key.to_owned());
+        self.0.put(request, id, keys);
+    }
+
+    fn is_locked<T>(&self, request: &Request<T>, key: &str) -> bool {
+        self.0
+            .keys(request)
+            .iter()
+            .any(|id| self.0.get(request, id).is_some_and(|keys| keys.iter().any(|k| k == key)))
+    }
+}
+
+pub(super) fn readers_wait(next: Endpoint) -> Endpoint {
+    let written = Touched(Notes::default());
+    basic(transactional(next, Written(written.clone())), ReadersWait(written))
+}
+
+/// Notes the keys that transactions write.
+struct Written(Touched);
+
+#[tonic::async_trait]
+impl TransactionalTwist for Written {
+    async fn transaction_set(
+        &self,
+        next: &Endpoint,
+        request: Request<TransactionSetRequest>,
+    ) -> Result<Response<TransactionSetResponse>, Status> {
+        self.0.add(&request, &request.get_ref().transaction_id, &request.get_ref().key);
+        Plain.transaction_set(next, request).await
+    }
+
+    async fn commit(
+        &self,
+        next: &Endpoint,
+        request: Request<CommitRequest>,
+    ) -> Result<Response<CommitResponse>, Status> {
+        self.0.0.take(&request, &request.get_ref().transaction_id);
+        Plain.commit(next, request).await
+    }
+
+    async fn rollback(
+        &self,
+        next: &Endpoint,
+        request: Request<RollbackRequest>,
+    ) -> Result<Response<RollbackResponse>, Status> {
+        self.0.0.take(&request, &request.get_ref().transaction_id);
+        Plain.rollback(next, request).await
+    }
+}
+
+struct ReadersWait(Touched);
+
+#[tonic::async_trait]
+impl BasicTwist for ReadersWait {
+    async fn get(
+        &self,
+        next: &Endpoint,
+        request: Request<GetRequest>,
+    ) -> Result<Response<GetResponse>, Status> {
+        while self.0.is_locked(&request, &request.get_ref().key) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Plain.get(next, request).await
+    }
+}
+
+pub(super) fn writers_fail(next: Endpoint) -> Endpoint {
+    let read = Touched(Notes::default());
+    basic(transactional(next, Read(read.clone())), WritersFail(read))
+}
+
+/// Notes the keys that transactions read.
+struct Read(Touched);
+
+#[tonic::async_trait]
+impl TransactionalTwist for Read {
+    async fn transaction_get(
+        &self,
+        next: &Endpoint,
+        request: Request<TransactionGetRequest>,
+    ) -> Result<Response<TransactionGetResponse>, Status> {
+        self.0.add(&request, &request.get_ref().transaction_id, &request.get_ref().key);
+        Plain.transaction_get(next, request).await
+    }
+
+    async fn commit(
+        &self,
+        next: &Endpoint,
+        request: Request<CommitRequest>,
+    ) -> Result<Response<CommitResponse>, Status> {
+        self.0.0.take(&request, &request.get_ref().transaction_id);
+        Plain.commit(next, request).await
+    }
+
+    async fn rollback(
+        &self,
+        next: &Endpoint,
+        request: Request<RollbackRequest>,
+    ) -> Result<Response<RollbackResponse>, Status> {
+        self.0.0.take(&request, &request.get_ref().transaction_id);
+        Plain.rollback(next, request).await
+    }
+}
+
+struct WritersFail(Touched);
+
+#[tonic::async_trait]
+impl BasicTwist for WritersFail {
+    async fn set(
+        &self,
+        next: &Endpoint,
+        request: Request<SetRequest>,
+    ) -> Result<Response<SetResponse>, Status> {
+        if self.0.is_locked(&request, &request.get_ref().key) {
+            let message = format!("a transaction of {} has read the key", namespace(&request));
+            return Err(Fault::aborted(Reason::TransactionConflict, message).into());
+        }
+        Plain.set(next, request).await
+    }
+}

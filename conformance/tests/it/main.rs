@@ -1,0 +1,11 @@
+//! Tests of the product as a whole; one binary, because linking it takes longer than running it.
+
+mod architecture;
+mod bad_input;
+mod clauses;
+mod command_line;
+mod described;
+mod endpoint;
+mod interrupted;
+mod kill_matrix;
+mod tool;
