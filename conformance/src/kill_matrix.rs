@@ -206,10 +206,7 @@ fn wrapped(inner: &Launcher, wrap: prism_mutants::mutant::Wrap) -> Launcher {
 fn trial(mutant: &Mutant, declaration: &Declaration) -> Trial {
     let interface = mutant.interface();
     let concerns = |case: &Case| {
-        interface == "general" || case.interface() == interface || case.needs.contains(&interface) || {
-            // What breaks the basis can show in whatever stands on it, but the cases of the basis must notice.
-            case.interface() == "lifecycle"
-        }
+        interface == "general" || case.interface() == interface || case.needs.contains(&interface)
     };
     let cases =
         |declaration: &Declaration| suite::called_for(declaration).into_iter().filter(concerns).collect();
@@ -282,7 +279,10 @@ async fn try_out(
                 keep: false,
                 reproduce: String::new(),
             };
-            async move { execute(&target, case, &execution).await }
+            async move {
+                let slot = Arc::clone(&target.slots).acquire_owned().await.ok();
+                execute(&target, case, &execution, slot).await
+            }
         })
         .buffered(16)
         .collect()

@@ -52,7 +52,7 @@ pub(crate) fn mutants() -> Vec<Mutant> {
         ),
         mutant(
             "keyvalue_transactional/readers_wait",
-            "Get of a key that an open transaction has written waits for its end",
+            "Exists of a key that an open transaction has written waits for its end",
             lock::readers_wait,
         ),
         mutant(

@@ -10,6 +10,8 @@
 //! - one file per interface with its mutants; [`all`] lists them.
 
 mod aside;
+mod clock;
+mod events;
 pub mod forward;
 mod general;
 mod keyvalue_basic;
@@ -18,7 +20,10 @@ mod keyvalue_cas;
 mod keyvalue_scan;
 mod keyvalue_transactional;
 mod keyvalue_ttl;
+mod lifecycle;
 pub mod mutant;
+mod pubsub_basic;
+mod pubsub_wildcards;
 pub mod splice;
 
 pub use mutant::{Mutant, Subject};
@@ -32,6 +37,10 @@ pub fn all() -> Vec<Mutant> {
         keyvalue_transactional::mutants(),
         keyvalue_batch::mutants(),
         keyvalue_cas::mutants(),
+        pubsub_basic::mutants(),
+        pubsub_wildcards::mutants(),
+        lifecycle::mutants(),
+        clock::mutants(),
         general::mutants(),
     ]
     .into_iter()

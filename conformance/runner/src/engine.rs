@@ -23,7 +23,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::{OwnedSemaphorePermit, mpsc::UnboundedSender};
 use tokio_util::sync::CancellationToken;
 
 /// How long a driver may take to start once its server accepts connections.
@@ -186,23 +186,29 @@ impl Run {
         let broken = CancellationToken::new();
         let ended = || self.cancel.is_cancelled() || broken.is_cancelled();
 
-        let mut running: FuturesUnordered<_> =
-            together.into_iter().map(|(number, case)| self.case(index, number, case, target)).collect();
-        loop {
-            let finished = tokio::select! {
+        // One case at a time queues for a place, so that those which come back from waiting are next.
+        let mut waiting = together.into_iter().peekable();
+        let mut running = FuturesUnordered::new();
+        while waiting.peek().is_some() || !running.is_empty() {
+            tokio::select! {
                 () = self.cancel.cancelled() => return,
-                finished = running.next() => finished,
-            };
-            let Some(finished) = finished else { break };
-            self.finished(planned, finished, server, &broken).await;
-            if ended() {
-                return;
+                Some(finished) = running.next() => {
+                    self.finished(planned, finished, server, &broken).await;
+                    if ended() {
+                        return;
+                    }
+                }
+                Ok(slot) = Arc::clone(&target.slots).acquire_owned(), if waiting.peek().is_some() => {
+                    if let Some((number, case)) = waiting.next() {
+                        running.push(self.case(index, number, case, target, Some(slot)));
+                    }
+                }
             }
         }
         for (number, case) in alone {
             let finished = tokio::select! {
                 () = self.cancel.cancelled() => return,
-                finished = self.case(index, number, case, target) => finished,
+                finished = self.case(index, number, case, target, None) => finished,
             };
             self.finished(planned, finished, server, &broken).await;
             if ended() {
@@ -215,7 +221,14 @@ impl Run {
         }
     }
 
-    async fn case(&self, index: usize, number: usize, case: &Case, target: &Arc<Target>) -> CaseFinished {
+    async fn case(
+        &self,
+        index: usize,
+        number: usize,
+        case: &Case,
+        target: &Arc<Target>,
+        slot: Option<OwnedSemaphorePermit>,
+    ) -> CaseFinished {
         if case.instance == Instance::Second && !target.can_launch() {
             return not_measurable(target, case);
         }
@@ -229,7 +242,7 @@ impl Run {
                 self.options.reproduce_with, target.label, case.id, self.options.seed, target.effort
             ),
         };
-        execute(target, case, &execution).await
+        execute(target, case, &execution, slot).await
     }
 
     async fn finished(

@@ -11,6 +11,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+use tokio::sync::OwnedSemaphorePermit;
 
 /// How often a case is run again whose verdict about time the machine has spoilt.
 const MORE_TRIES: usize = 2;
@@ -30,9 +31,14 @@ pub struct Execution {
     pub reproduce: String,
 }
 
-/// Runs a case to its end. What a case does to its target is its own business; what it says is not trusted further
+/// Runs a case to its end, in the place among those that work now that it was given. What a case does to its target is its own business; what it says is not trusted further
 /// than its calls: one that made none is vacuous.
-pub async fn execute(target: &Arc<Target>, case: &Case, execution: &Execution) -> CaseFinished {
+pub async fn execute(
+    target: &Arc<Target>,
+    case: &Case,
+    execution: &Execution,
+    mut slot: Option<OwnedSemaphorePermit>,
+) -> CaseFinished {
     let began = Instant::now();
     let mut tries = 0;
     loop {
@@ -41,8 +47,6 @@ pub async fn execute(target: &Arc<Target>, case: &Case, execution: &Execution) -
         } else {
             format!("{}-r{tries}", execution.namespace)
         };
-        let slot = Arc::clone(&target.slots).acquire_owned().await.ok();
-        let started = if tries == 0 { Instant::now() } else { began };
         let context = Context::new(
             ContextParts {
                 endpoint: target.endpoint.clone(),
@@ -55,7 +59,7 @@ pub async fn execute(target: &Arc<Target>, case: &Case, execution: &Execution) -
                 slots: Arc::clone(&target.slots),
                 watchdog: target.watchdog.clone(),
             },
-            slot,
+            slot.take(),
         );
         let verdict = carry_out(case, &context, execution.limit).await;
         let inconclusive = matches!(&verdict, Err(failure) if failure.kind == FailureKind::Inconclusive);
@@ -64,6 +68,7 @@ pub async fn execute(target: &Arc<Target>, case: &Case, execution: &Execution) -
         }
         if inconclusive && tries < MORE_TRIES {
             tries += 1;
+            slot = Arc::clone(&target.slots).acquire_owned().await.ok();
             continue;
         }
         let outcome = outcome(case.kind, &verdict, context.tap().calls());
@@ -71,7 +76,7 @@ pub async fn execute(target: &Arc<Target>, case: &Case, execution: &Execution) -
             target: target.label.clone(),
             case: case.id.clone(),
             outcome,
-            duration_ms: (started.elapsed().as_secs_f64() * 1e6).round() / 1e3,
+            duration_ms: (began.elapsed().as_secs_f64() * 1e6).round() / 1e3,
             calls: context.tap().calls(),
             failure: failure_record(case, &context, outcome, verdict.err(), execution),
             notes: context.notes(),

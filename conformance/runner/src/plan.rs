@@ -36,7 +36,7 @@ pub struct PlannedTarget {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
     /// Nothing of this name is registered.
-    #[error("there is no {kind} `{name}`{}", nearest.as_ref().map(|nearest| format!("; did you mean `{nearest}`?")).unwrap_or_default())]
+    #[error("there is no {kind} `{name}`{} (there are {})", nearest.as_ref().map(|nearest| format!("; did you mean `{nearest}`?")).unwrap_or_default(), known.join(", "))]
     Unknown {
         /// `backend`, `set-up`, `interface`.
         kind: &'static str,
@@ -44,6 +44,8 @@ pub enum PlanError {
         name: String,
         /// What was probably meant.
         nearest: Option<String>,
+        /// What there is.
+        known: Vec<String>,
     },
     /// A required backend was not selected.
     #[error("`{0}` is required but not selected; name it with --backend as well, or leave --backend out")]
@@ -51,8 +53,13 @@ pub enum PlanError {
 }
 
 fn unknown<'a>(kind: &'static str, name: &str, known: impl IntoIterator<Item = &'a str>) -> PlanError {
-    let nearest = crate::registry::nearest(name, known).map(str::to_owned);
-    PlanError::Unknown { kind, name: name.to_owned(), nearest }
+    let known: Vec<&str> = known.into_iter().collect();
+    PlanError::Unknown {
+        kind,
+        name: name.to_owned(),
+        nearest: crate::registry::nearest(name, known.iter().copied()).map(str::to_owned),
+        known: known.into_iter().map(str::to_owned).collect(),
+    }
 }
 
 /// Makes the plan. The cases of targets without any are left in, so that they show as empty.
@@ -114,7 +121,9 @@ fn find<'a>(registry: &'a Registry, name: &str) -> Result<Vec<(&'a Backend, &'a 
         None => Ok(backend.default_setups().map(|setup| (backend, setup)).collect()),
         Some(setup_name) => match backend.setup(setup_name) {
             Some(setup) => Ok(vec![(backend, setup)]),
-            None => Err(unknown("set-up", name, backend.setups.iter().map(|setup| setup.name.as_str()))),
+            None => {
+                Err(unknown("set-up", setup_name, backend.setups.iter().map(|setup| setup.name.as_str())))
+            }
         },
     }
 }

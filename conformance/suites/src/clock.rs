@@ -110,8 +110,8 @@ async fn exactly(context: Context) -> Verdict {
         Duration::from_micros(1_500),
         Duration::from_nanos(1),
         Duration::from_nanos(999_999_999),
-        Duration::from_secs(86_400),
-        Duration::from_secs(400 * 86_400),
+        Duration::from_hours(24),
+        Duration::from_hours(24 * 400),
     ];
     for by in lengths {
         expected += by.as_nanos() as i128;
@@ -124,7 +124,7 @@ async fn exactly(context: Context) -> Verdict {
 async fn own_namespace(context: Context) -> Verdict {
     let (here, there) = (Clock::of(&context), Clock::of(&context.elsewhere()));
     let (now_here, now_there) = (here.now().await?, there.now().await?);
-    let hour = Duration::from_secs(3600);
+    let hour = Duration::from_hours(1);
     let expected = now_here + hour.as_nanos() as i128;
     expect_eq("the answer of Advance", here.advance(hour).await?, expected)?;
     expect_eq("the time of another namespace", there.now().await?, now_there)?;
@@ -196,7 +196,7 @@ async fn model(context: Context) -> Verdict {
         for step in steps {
             match step {
                 Step::Now(at) => {
-                    expect_eq(format!("the time of namespace {at}"), clocks[at].now().await?, times[at])?
+                    expect_eq(format!("the time of namespace {at}"), clocks[at].now().await?, times[at])?;
                 }
                 Step::Advance(at, by) => {
                     times[at] += by.as_nanos() as i128;

@@ -148,7 +148,7 @@ async fn publish(
     let call = stamp();
     let answer = plan.pubsub.publish_with(topic, payload, headers).await;
     let returned = stamp();
-    let outcome = outcome(answer.as_ref().map(Clone::clone));
+    let outcome = outcome(answer.as_ref().cloned());
     if let (Outcome::Fail, Err(status)) = (&outcome, answer) {
         return Err(Failure::from(status).during("Publish"));
     }

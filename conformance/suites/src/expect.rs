@@ -1,6 +1,6 @@
 //! How cases demand things.
 
-use crate::verdict::{Failure, Verdict, describe};
+use crate::verdict::{Failure, Verdict, describe, is_transport};
 use bytes::Bytes;
 use std::fmt::{self, Debug, Display};
 use tonic::{Code, Status};
@@ -28,9 +28,12 @@ pub fn expect_refused<T: Debug>(
     code: Code,
 ) -> Result<Status, Failure> {
     match result {
-        Err(status) if status.code() == code => Ok(status),
+        Err(status) if status.code() == code && !is_transport(&status) => Ok(status),
         // An unreachable driver is not a verdict, unless being unreachable is what was asked for.
-        Err(status) if matches!(status.code(), Code::Unavailable | Code::DeadlineExceeded) => {
+        Err(status)
+            if is_transport(&status)
+                || matches!(status.code(), Code::Unavailable | Code::DeadlineExceeded) =>
+        {
             Err(Failure::from(status).during(what))
         }
         Err(status) => Err(Failure::violation(format!("{what} was refused with another code"))

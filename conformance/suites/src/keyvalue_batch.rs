@@ -295,6 +295,8 @@ where
     Fut: Future<Output = Verdict> + Send + 'static,
 {
     const READERS: usize = 3;
+    const READS_A_WRITE: usize = 20;
+    let writes = context.effort().pick(60, 120, 200);
     let set = async |stamp: usize| {
         let stamp = Bytes::from(stamp.to_string());
         let entries = stamped().into_iter().map(|key| (key, stamp.clone())).collect();
@@ -306,7 +308,11 @@ where
     for reader in 0..READERS {
         let (kv, done, read) = (context.keyvalue(), Arc::clone(&done), read.clone());
         readers.spawn(async move {
-            while !done.load(Ordering::Acquire) {
+            // Where writing is slow, readers need not go on for ever.
+            for _ in 0..writes * READS_A_WRITE {
+                if done.load(Ordering::Acquire) {
+                    break;
+                }
                 read(reader, kv.clone()).await?;
                 yield_now().await;
             }
@@ -314,7 +320,7 @@ where
         });
     }
     let mut written = Ok(());
-    for stamp in 1..=context.effort().pick(60, 120, 200) {
+    for stamp in 1..=writes {
         written = set(stamp).await;
         if written.is_err() {
             break;

@@ -98,6 +98,7 @@ impl Failure {
 impl From<Status> for Failure {
     fn from(status: Status) -> Self {
         let kind = match status.code() {
+            _ if is_transport(&status) => FailureKind::Unreachable,
             Code::Unavailable => FailureKind::Unreachable,
             Code::DeadlineExceeded => FailureKind::Timeout,
             _ => FailureKind::Violation,
@@ -109,6 +110,12 @@ impl From<Status> for Failure {
         };
         Self::new(kind, message).expected("OK").got(describe(&status))
     }
+}
+
+/// Whether a status was made on this side, because the connection broke: a status that a driver sent has no error
+/// behind it.
+pub fn is_transport(status: &Status) -> bool {
+    std::error::Error::source(status).is_some()
 }
 
 /// A status in one line.

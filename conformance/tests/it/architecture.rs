@@ -13,6 +13,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("prism-sqlite", &["prism-interfaces", "prism-driver-kit"]),
     ("prism-redis", &["prism-interfaces", "prism-driver-kit"]),
     ("prism-mutants", &["prism-interfaces"]),
+    // The proxy sees the contract and no backend.
+    ("prism-proxy", &["prism-interfaces"]),
     ("prism-suites", &["prism-interfaces", "prism-check"]),
     ("prism-runner", &["prism-interfaces", "prism-suites", "prism-reports"]),
     (

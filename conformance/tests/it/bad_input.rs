@@ -7,7 +7,9 @@ fn names_that_do_not_exist_are_met_with_the_nearest_that_do() {
     let tool = Tool::new();
     tool.run(&["run", "--backend", "nope"]).exits(2).complains("there is no backend `nope`");
     tool.run(&["run", "--backend", "memstor"]).exits(2).complains("did you mean `memstore`?");
-    tool.run(&["run", "--backend", "memstore@virtual"]).exits(2).complains("did you mean `virtual-clock`?");
+    tool.run(&["run", "--backend", "memstore@virtual"])
+        .exits(2)
+        .complains("there are virtual-clock, system-clock");
     tool.run(&["run", "--interface", "keyvalue_tll"]).exits(2).complains("did you mean `keyvalue_ttl`?");
     tool.run(&["run", "--backend", "memstore", "--require", "redis"])
         .exits(2)

@@ -144,11 +144,16 @@ impl Drafts {
         request: &Request<TransactionGetRequest>,
     ) -> Result<Option<Bytes>, Status> {
         let TransactionGetRequest { transaction_id, key } = request.get_ref();
+        let aside = Aside::of(next, request);
+        // It is left to the driver whether there is such a transaction. What is read for that conflicts with nobody.
+        let key_of_nobody = "a key that nobody uses".to_owned();
+        let probe = TransactionGetRequest { transaction_id: transaction_id.clone(), key: key_of_nobody };
+        Plain.transaction_get(next, aside.request(probe)).await?;
         let mut draft = self.0.get(request, transaction_id).unwrap_or_default();
         if let Some((_, own)) = draft.writes.iter().rev().find(|(written, _)| written == key) {
             return Ok(own.clone());
         }
-        let value = Aside::of(next, request).get(key).await?;
+        let value = aside.get(key).await?;
         draft.reads.push((key.clone(), value.clone()));
         self.0.put(request, transaction_id, draft);
         Ok(value)
@@ -254,14 +259,6 @@ impl TransactionalTwist for OnlyRewrittenReads {
         next: &Endpoint,
         request: Request<TransactionGetRequest>,
     ) -> Result<Response<TransactionGetResponse>, Status> {
-        let TransactionGetRequest { transaction_id, .. } = request.get_ref();
-        if self.0.0.get(&request, transaction_id).is_none() {
-            // Nothing is known of it yet, so that it is left to the driver whether there is such a transaction.
-            let aside = Aside::of(next, &request);
-            let key = "a key that nobody uses".to_owned();
-            let probe = TransactionGetRequest { transaction_id: transaction_id.clone(), key };
-            Plain.transaction_get(next, aside.request(probe)).await?;
-        }
         Ok(seen(self.0.read(next, &request).await?))
     }
 }

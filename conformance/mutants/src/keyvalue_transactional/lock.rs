@@ -8,13 +8,16 @@ use prism_interfaces::{
     Endpoint, Fault,
     contract::v1::Reason,
     keyvalue::v1::{
-        CommitRequest, CommitResponse, GetRequest, GetResponse, RollbackRequest, RollbackResponse,
+        CommitRequest, CommitResponse, ExistsRequest, ExistsResponse, RollbackRequest, RollbackResponse,
         SetRequest, SetResponse, TransactionGetRequest, TransactionGetResponse, TransactionSetRequest,
         TransactionSetResponse,
     },
 };
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tonic::{Request, Response, Status};
+
+/// How long a lock is waited for before it is broken, so that nothing hangs for ever.
+const LOCK_TIMEOUT: Duration = Duration::from_millis(2_500);
 
 /// The keys that each open transaction has read or written.
 #[derive(Clone)]
@@ -27,11 +30,10 @@ impl Touched {
         self.0.put(request, id, keys);
     }
 
-    fn is_locked<T>(&self, request: &Request<T>, key: &str) -> bool {
-        self.0
-            .keys(request)
-            .iter()
-            .any(|id| self.0.get(request, id).is_some_and(|keys| keys.iter().any(|k| k == key)))
+    /// The open transaction that has touched the key, if there is one.
+    fn holder<T>(&self, request: &Request<T>, key: &str) -> Option<String> {
+        let holds = |id: &String| self.0.get(request, id).is_some_and(|keys| keys.iter().any(|k| k == key));
+        self.0.keys(request).into_iter().find(holds)
     }
 }
 
@@ -77,15 +79,19 @@ struct ReadersWait(Touched);
 
 #[tonic::async_trait]
 impl BasicTwist for ReadersWait {
-    async fn get(
+    async fn exists(
         &self,
         next: &Endpoint,
-        request: Request<GetRequest>,
-    ) -> Result<Response<GetResponse>, Status> {
-        while self.0.is_locked(&request, &request.get_ref().key) {
+        request: Request<ExistsRequest>,
+    ) -> Result<Response<ExistsResponse>, Status> {
+        let began = Instant::now();
+        while let Some(holder) = self.0.holder(&request, &request.get_ref().key) {
+            if began.elapsed() > LOCK_TIMEOUT {
+                self.0.0.take(&request, &holder);
+            }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        Plain.get(next, request).await
+        Plain.exists(next, request).await
     }
 }
 
@@ -136,7 +142,7 @@ impl BasicTwist for WritersFail {
         next: &Endpoint,
         request: Request<SetRequest>,
     ) -> Result<Response<SetResponse>, Status> {
-        if self.0.is_locked(&request, &request.get_ref().key) {
+        if self.0.holder(&request, &request.get_ref().key).is_some() {
             let message = format!("a transaction of {} has read the key", namespace(&request));
             return Err(Fault::aborted(Reason::TransactionConflict, message).into());
         }

@@ -46,7 +46,9 @@ pub(super) async fn model(context: Context) -> Verdict {
         (select(&KINDS[..]), any::<Index>(), any::<Index>(), any::<Index>(), select(&DELTAS[..])),
         1..=context.effort().operations(),
     );
-    let lists = (draw::keys(), draw::values(), steps).prop_map(|(keys, values, steps)| {
+    let lists = (draw::keys(), draw::values(), steps).prop_map(|(keys, mut values, steps)| {
+        // Numbers are rare in the pool.
+        values.extend([b"9223372036854775806".to_vec(), b"-7".to_vec()]);
         // Few keys, so that what is expected is often met.
         let keys = &keys[..keys.len().min(3)];
         let fill = |(kind, key, first, second, delta): (Kind, Index, Index, Index, i64)| {

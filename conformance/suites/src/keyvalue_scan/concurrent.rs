@@ -21,6 +21,9 @@ use tonic::Status;
 const WRITERS: usize = 3;
 const SCANNERS: usize = 2;
 
+/// After so many listings a scanner has seen enough of a round, however slow its writers are.
+const MOST_SCANS: usize = 24;
+
 /// Keys that nobody touches, and as many that come and go between them.
 const STEADY: usize = 16;
 
@@ -101,9 +104,11 @@ async fn record(context: &Context, round: usize) -> Result<(Vec<Write>, Vec<Scan
             // The last listing begins when the writers are still at it.
             loop {
                 scans.push(list(&kv, &prefix, ordered, scanner == 0, [3, 7][scanner % 2]).await?);
-                if writing.load(Ordering::Acquire) == 0 {
+                if writing.load(Ordering::Acquire) == 0 || scans.len() >= MOST_SCANS {
                     return Ok::<_, Failure>(scans);
                 }
+                // A listing of one page has let nobody else have a turn.
+                yield_now().await;
             }
         });
     }

@@ -11,6 +11,7 @@ use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
 };
+use tokio::task::yield_now;
 
 pub(super) async fn uncommitted_is_invisible(context: Context) -> Verdict {
     let kv = context.keyvalue();
@@ -130,6 +131,8 @@ pub(super) async fn commit_is_seen_as_a_whole(context: Context) -> Verdict {
                 if last {
                     return Ok(());
                 }
+                // In process a call may well end without waiting for anything; the writer must get its turn.
+                yield_now().await;
             }
         })
     });

@@ -26,6 +26,7 @@ enum Kind {
     GetTtl,
     Exists,
     Pass,
+    PassLong,
     SetWithTtl,
     Expire,
     Persist,
@@ -34,7 +35,7 @@ enum Kind {
 }
 
 /// Each as often as it is to be drawn; simpler ones first, which is where shrinking goes.
-const KINDS: [Kind; 14] = [
+const KINDS: [Kind; 16] = [
     Kind::Get,
     Kind::Get,
     Kind::GetTtl,
@@ -42,9 +43,11 @@ const KINDS: [Kind; 14] = [
     Kind::Exists,
     Kind::Pass,
     Kind::Pass,
+    Kind::PassLong,
     Kind::SetWithTtl,
     Kind::SetWithTtl,
     Kind::SetWithTtl,
+    Kind::Expire,
     Kind::Expire,
     Kind::Persist,
     Kind::Set,
@@ -59,8 +62,10 @@ pub(super) async fn model(context: Context) -> Verdict {
         1..=context.effort().operations(),
     );
     let lists = (draw::keys(), draw::values(), steps).prop_map(|(keys, values, steps)| {
+        // Few keys, so that what is done to one meets what was done to it before.
+        let keys = &keys[..keys.len().min(3)];
         let fill = |(kind, key, value, time): (Kind, Index, Index, Duration)| {
-            fill(kind, key.get(&keys).clone(), value.get(&values).clone(), time)
+            fill(kind, key.get(keys).clone(), value.get(&values).clone(), time)
         };
         steps.into_iter().map(fill).collect::<Vec<_>>()
     });
@@ -115,6 +120,8 @@ fn fill(kind: Kind, key: String, value: Vec<u8>, ttl: Duration) -> Step {
         Kind::SetWithTtl => timed(key, TtlOp::Set { value, ttl }),
         Kind::Expire => timed(key, TtlOp::Expire(ttl)),
         Kind::Persist => timed(key, TtlOp::Persist),
-        Kind::Pass => Step::Pass(ttl),
+        // Mostly little, so that not everything is gone at once.
+        Kind::Pass => Step::Pass(ttl.min(Duration::from_secs(1))),
+        Kind::PassLong => Step::Pass(ttl),
     }
 }

@@ -12,10 +12,11 @@ use prism_interfaces::{
 };
 use std::collections::BTreeMap;
 
+/// The hash and the traits of each interface.
+type Interfaces = BTreeMap<String, (String, BTreeMap<String, String>)>;
+
 /// What must not change in the life of a driver; lists in an order of their own.
-fn lasting(
-    described: &DescribeResponse,
-) -> (String, String, BTreeMap<String, (String, BTreeMap<String, String>)>) {
+fn lasting(described: &DescribeResponse) -> (String, String, Interfaces) {
     let interfaces = described.interfaces.iter().map(|interface| {
         let traits = interface.traits.clone().into_iter().collect();
         (interface.id.clone(), (interface.proto_hash.clone(), traits))

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tonic::Code;
 
 /// Long enough that nothing expires during a case.
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 /// Stores keys of every sort that is declared, and returns their names.
 async fn fill(context: &Context, kv: &KeyValue) -> Result<Vec<String>, Failure> {

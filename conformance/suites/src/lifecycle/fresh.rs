@@ -4,7 +4,11 @@ use crate::{Context, Failure, Verdict, client, sample, verdict::describe};
 use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt};
 use prism_interfaces::{Endpoint, RpcSpec, catalogue, lifecycle::v1::Health};
-use std::{collections::BTreeMap, future::Future, time::Duration};
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    time::{Duration, Instant},
+};
 use tonic::{Code, Status, metadata::MetadataMap};
 
 /// How long a call may take that is refused, or that asks for little.
@@ -150,6 +154,32 @@ impl Fresh {
             expect_code(&format!("{} {when}", rpc.path), self.data_call(rpc).await, code)?;
         }
         Ok(())
+    }
+}
+
+/// That what was published has had the time to get from a server to the driver. Until then nobody can say whether it
+/// was sent to a stream before Drain.
+pub(super) struct Settled {
+    context: Context,
+    began: Instant,
+}
+
+impl Settled {
+    /// How long that may take.
+    const TIME: Duration = Duration::from_millis(100);
+
+    pub(super) async fn wait(context: &Context) -> Result<Self, Failure> {
+        let began = Instant::now();
+        context.pass(Self::TIME).await?;
+        Ok(Self { context: context.clone(), began })
+    }
+
+    /// Says nothing against the driver where the machine gave it no time.
+    pub(super) fn judge<T>(&self, verdict: Result<T, Failure>) -> Result<T, Failure> {
+        if verdict.is_err() && !self.context.is_time_virtual() {
+            self.context.demand_awake(self.began, Self::TIME)?;
+        }
+        verdict
     }
 }
 

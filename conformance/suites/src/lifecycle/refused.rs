@@ -1,8 +1,12 @@
 //! Calls to declared interfaces while the driver does not serve.
 
-use super::fresh::{Call, PATIENCE, on_fresh, on_running};
+use super::fresh::{Call, PATIENCE, Settled, on_fresh, on_running};
 use crate::{
-    Context, Failure, Verdict, client::Event, concurrent::joined, expect::expect_eq, flood::Flood,
+    Context, Failure, Verdict,
+    client::Event,
+    concurrent::joined,
+    expect::expect_eq,
+    flood::{Flood, seq},
     messages::show_event,
 };
 use prism_interfaces::lifecycle::v1::Health;
@@ -42,7 +46,9 @@ pub(super) async fn while_draining(context: Context) -> Verdict {
         let pubsub = fresh.pubsub();
         // A stream that is not read keeps Drain waiting.
         let mut stalled = pubsub.subscribe("topic").await?;
-        Flood::new(&pubsub, "topic").stall(&context).await?;
+        let mut flood = Flood::new(&pubsub, "topic");
+        flood.stall(&context).await?;
+        let settled = Settled::wait(&context).await?;
         let draining = tokio::spawn({
             let lifecycle = fresh.lifecycle.clone();
             async move { lifecycle.drain(PATIENCE * 2).await.map_err(Failure::from) }
@@ -54,29 +60,33 @@ pub(super) async fn while_draining(context: Context) -> Verdict {
             })
             .await?;
         fresh.refuses_everything(&context, "while draining", Code::Unavailable).await?;
-        // The verdict is about a driver that drains, so it must not have finished before.
-        let early = draining.is_finished();
-        loop {
-            match stalled.next(PATIENCE).await {
-                Event::Message(_) => {}
-                Event::Silence => {
-                    return Err(Failure::violation("an open stream does not end on Drain").clause("LIF-06"));
-                }
-                Event::Broken(Code::Unavailable, _) => break,
-                other => {
-                    return Err(Failure::violation("an open stream did not end on Drain as it should")
-                        .clause("LIF-06")
-                        .expected("UNAVAILABLE")
-                        .got(show_event(&other)));
-                }
+        let rest = async {
+            for publish in &flood.publishes {
+                let what =
+                    format!("message {} of {}, sent before Drain", publish.seq + 1, flood.publishes.len());
+                let message = stalled.message().await;
+                let message = message.map_err(|failure| failure.during(&what).clause("LIF-06"))?;
+                expect_eq(what, seq(&message.payload), Some(publish.seq))?;
+            }
+            Ok(())
+        };
+        settled.judge(rest.await)?;
+        match stalled.next(PATIENCE).await {
+            Event::Broken(Code::Unavailable, _) => {}
+            other => {
+                return Err(Failure::violation("an open stream did not end on Drain as it should")
+                    .clause("LIF-06")
+                    .expected("UNAVAILABLE")
+                    .got(show_event(&other)));
             }
         }
         let counted = joined(draining.await)?;
-        if early {
-            context.note("Drain did not wait for a stream that was not read");
-        }
-        expect_eq("the number of calls that Drain counts", counted.drained + counted.aborted, 1)
-            .map_err(|failure| failure.clause("LIF-07"))
+        expect_eq(
+            "the calls that Drain counts: (drained, aborted)",
+            (counted.drained, counted.aborted),
+            (1, 0),
+        )
+        .map_err(|failure| failure.clause("LIF-07"))
     })
     .await
 }

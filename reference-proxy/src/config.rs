@@ -1,0 +1,159 @@
+//! What a proxy is told: where to listen, its upstreams, and which namespace goes where.
+//!
+//! ```yaml
+//! listen: 127.0.0.1:7400           # where clients call
+//! admin: 127.0.0.1:7401            # metrics and the admin service
+//! drain_timeout: 30s
+//! upstreams:
+//!   redis:
+//!     endpoint: http://127.0.0.1:9001       # or unix:/run/prism/redis.sock
+//!     connections: 2
+//!     connect_timeout: 2s
+//!     health_interval: 5s
+//!     backoff: { first: 100ms, max: 10s }
+//! namespaces:
+//!   - name: orders
+//!     upstream: redis
+//!     limits: { max_message_bytes: 4194304, max_concurrent: 100, rate: 1000, burst: 200 }
+//!   - prefix: team-a-*
+//!     upstream: redis
+//! ```
+//!
+//! An exact name wins over every prefix, and a longer prefix over a shorter one; the order of the file means nothing.
+//! `prefix: "*"` takes what nothing else takes. Limits hold for each namespace by itself, also under a prefix.
+
+mod checker;
+mod file;
+mod problem;
+mod read;
+#[cfg(test)]
+mod tests;
+mod yaml;
+
+use std::{fmt, net::SocketAddr, path::Path, path::PathBuf, time::Duration};
+
+pub use problem::{ConfigErrors, Problem};
+
+/// A checked configuration.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Where clients call. Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Where metrics and the admin service are. Port 0 takes a free one.
+    pub admin: SocketAddr,
+    /// How long calls in flight have to finish when the proxy drains.
+    pub drain_timeout: Duration,
+    /// The most bytes that the headers of a call can have, names and values and 32 for each.
+    pub max_header_bytes: u32,
+    /// Sorted by name.
+    pub upstreams: Vec<UpstreamConfig>,
+    /// In the order of the file.
+    pub namespaces: Vec<NamespaceConfig>,
+}
+
+/// Where calls go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpstreamConfig {
+    /// What rules call it.
+    pub name: String,
+    /// Its address.
+    pub endpoint: UpstreamAddress,
+    /// How many connections are held open; calls are spread over them.
+    pub connections: usize,
+    /// How long a connection may take to come about and to answer its first probe.
+    pub connect_timeout: Duration,
+    /// How often each connection is probed.
+    pub health_interval: Duration,
+    /// The wait after the first failure; it doubles with each further one.
+    pub backoff_first: Duration,
+    /// The longest wait.
+    pub backoff_max: Duration,
+}
+
+/// How to reach an upstream. HTTP/2 without TLS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UpstreamAddress {
+    /// `http://host:port`: what is between the slashes and the end.
+    Tcp(String),
+    /// `unix:/path`.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for UpstreamAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(authority) => write!(f, "http://{authority}"),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// One rule.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NamespaceConfig {
+    /// Which namespaces it takes.
+    pub rule: Rule,
+    /// The name of an upstream.
+    pub upstream: String,
+    /// What each of the namespaces may do.
+    pub limits: Limits,
+}
+
+/// Which namespaces a rule takes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Rule {
+    /// The one with this name.
+    Exact(String),
+    /// Those that begin like this; the empty prefix takes all.
+    Prefix(String),
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(name) => f.write_str(name),
+            Self::Prefix(prefix) => write!(f, "{prefix}*"),
+        }
+    }
+}
+
+/// What one namespace may do; `None` is no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Limits {
+    /// The most bytes of one message, as it stands on the wire, in both directions.
+    pub max_message_bytes: Option<u32>,
+    /// The most calls at a time.
+    pub max_concurrent: Option<u32>,
+    /// How fast calls may come.
+    pub rate: Option<Rate>,
+}
+
+/// A token bucket.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rate {
+    /// Calls per second in the long run.
+    pub per_second: f64,
+    /// How many calls may come at once; at least 1.
+    pub burst: u32,
+}
+
+impl Config {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with it, each with line and column and with what to write instead.
+    pub fn load(path: &Path) -> Result<Self, ConfigErrors> {
+        let file = file::File::read(path).map_err(|problem| ConfigErrors::new(vec![problem]))?;
+        read::read(&file)
+    }
+
+    /// Checks a text; `path` is what problems call it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::load`].
+    pub fn parse(path: &str, text: &str) -> Result<Self, ConfigErrors> {
+        read::read(&file::File::new(path, text))
+    }
+}

@@ -1,0 +1,92 @@
+use super::*;
+
+const GOOD: &str = "\
+listen: 127.0.0.1:0
+admin: '[::1]:0'
+upstreams:
+  redis:
+    endpoint: http://localhost:9001
+    connections: 3
+    backoff: { first: 10ms, max: 1s }
+  sqlite: { endpoint: unix:///run/sqlite.sock }
+namespaces:
+  - { name: orders, upstream: redis, limits: { rate: 2.5, max_concurrent: 7 } }
+  - { prefix: '*', upstream: sqlite }
+";
+
+#[test]
+fn a_good_file_is_read_with_its_defaults() {
+    let config = Config::parse("proxy.yaml", GOOD).expect("a good file");
+    assert_eq!(config.drain_timeout, Duration::from_secs(30));
+    assert_eq!(config.max_header_bytes, 64 << 10);
+    let [redis, sqlite] = config.upstreams.as_slice() else { panic!("two upstreams") };
+    assert_eq!(redis.endpoint, UpstreamAddress::Tcp("localhost:9001".to_owned()));
+    assert_eq!((redis.connections, redis.backoff_first), (3, Duration::from_millis(10)));
+    assert_eq!(sqlite.endpoint, UpstreamAddress::Unix("/run/sqlite.sock".into()));
+    assert_eq!((sqlite.connections, sqlite.connect_timeout), (2, Duration::from_secs(2)));
+    let [orders, rest] = config.namespaces.as_slice() else { panic!("two rules") };
+    assert_eq!(orders.rule, Rule::Exact("orders".to_owned()));
+    assert_eq!(orders.limits.rate, Some(Rate { per_second: 2.5, burst: 3 }));
+    assert_eq!((orders.limits.max_concurrent, orders.limits.max_message_bytes), (Some(7), None));
+    assert_eq!(rest.rule.to_string(), "*");
+}
+
+#[test]
+fn every_mistake_is_told_at_once_with_its_place() {
+    let text = "\
+listen: localhost
+drain_timout: 5s
+drain_timeout: 5
+upstreams:
+  redis: { endpoint: 'https://x:1', connections: 0 }
+  redis: { endpoint: 'http://x:1' }
+namespaces:
+  - { name: Orders, upstream: redis }
+  - { prefix: team-, upstream: redsi }
+  - { upstream: redis, limits: { burst: 3, rate: -1 } }
+  - { name: a, prefix: a*, upstream: redis }
+  - { name: b, upstream: redis }
+  - { name: b, upstream: redis }
+";
+    let errors = Config::parse("proxy.yaml", text).expect_err("mistakes");
+    let found: Vec<String> = errors
+        .problems()
+        .iter()
+        .map(|problem| {
+            let (line, column) = problem.place().expect("a place");
+            format!("{line}:{column} {}", problem.message())
+        })
+        .collect();
+    assert_eq!(
+        found,
+        [
+            "1:1 the configuration has no `admin`",
+            "1:9 `listen` is not an IP address with a port: `localhost`",
+            "2:1 `drain_timout` is not a key of the configuration",
+            "3:16 `drain_timeout` is not a length of time",
+            "5:22 `endpoint` is not an address of an upstream: `https://x:1`",
+            "5:50 `connections` is not a whole number from 1 to 64",
+            "6:3 `redis` is written twice in `upstreams`",
+            "8:13 `Orders` is no namespace",
+            "9:15 `team-` is no prefix of namespaces",
+            "9:32 there is no upstream `redsi`",
+            "10:5 an entry of `namespaces` has neither `name` nor `prefix`",
+            "10:50 `rate` is not a number from 0.001 to 1000000000",
+            "11:24 an entry of `namespaces` has `name` and `prefix`",
+            "13:13 `b` is routed twice",
+        ]
+    );
+    let shown = errors.to_string();
+    assert!(shown.starts_with("the configuration has 14 problems\nproxy.yaml:1:1: "), "{shown}");
+    assert!(shown.contains("\n  help: write `redis`"), "{shown}");
+    assert!(shown.contains("\n  help: write `drain_timeout`"), "{shown}");
+}
+
+#[test]
+fn what_is_no_yaml_at_all_is_one_problem() {
+    for text in ["", "a: [", "- x", "a: &b c\nd: *b", "a: 1\n---\nb: 2", "\u{0}\u{1}"] {
+        assert!(!Config::parse("x", text).expect_err(text).problems().is_empty());
+    }
+    let missing = Config::load(Path::new("/nowhere/proxy.yaml")).expect_err("no file");
+    assert!(missing.to_string().contains("/nowhere/proxy.yaml: the file cannot be read"), "{missing}");
+}

@@ -1,0 +1,164 @@
+//! What the proxy answers itself where clients call: health and reflection.
+
+use crate::{drain::Drain, layers::Answer, proxy::Table, upstream::State};
+use futures::{FutureExt, Stream, stream};
+use http::Request;
+use prism_interfaces::Namespace;
+use std::{pin::Pin, sync::Arc};
+use tonic::{Response, Status, body::Body};
+use tonic_health::pb::{
+    HealthCheckRequest, HealthCheckResponse,
+    health_check_response::ServingStatus,
+    health_server::{Health, HealthServer},
+};
+use tonic_reflection::server::Builder;
+use tower::{Service, ServiceExt, util::BoxCloneSyncService};
+
+/// A service that answers itself, boxed because the generated types are long.
+type Boxed = BoxCloneSyncService<Request<Body>, http::Response<Body>, std::convert::Infallible>;
+
+/// The services.
+#[derive(Debug, Clone)]
+pub(crate) struct LocalServices {
+    health: HealthServer<ProxyHealth>,
+    reflection: Boxed,
+    reflection_alpha: Boxed,
+}
+
+impl LocalServices {
+    pub(crate) fn new(health: ProxyHealth) -> Result<Self, tonic_reflection::server::Error> {
+        let builder = || {
+            Builder::configure()
+                .register_encoded_file_descriptor_set(prism_interfaces::FILE_DESCRIPTOR_SET)
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        };
+        Ok(Self {
+            health: HealthServer::new(health),
+            reflection: boxed(builder().build_v1()?),
+            reflection_alpha: boxed(builder().build_v1alpha()?),
+        })
+    }
+
+    pub(crate) fn call(&mut self, request: Request<Body>) -> Answer {
+        let path = request.uri().path();
+        if path.starts_with("/grpc.health.v1.Health/") {
+            return Box::pin(self.health.call(request));
+        }
+        let service = if path.starts_with("/grpc.reflection.v1alpha.") {
+            self.reflection_alpha.clone()
+        } else {
+            self.reflection.clone()
+        };
+        Box::pin(service.oneshot(request))
+    }
+}
+
+fn boxed<S>(service: S) -> Boxed
+where
+    S: Service<Request<Body>, Response = http::Response<Body>, Error = std::convert::Infallible>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    S::Future: Send + 'static,
+{
+    BoxCloneSyncService::new(service)
+}
+
+/// `grpc.health.v1`: the empty service is the proxy as a whole, any other name is a namespace.
+///
+/// The proxy serves until it drains. A namespace serves while the proxy does and its upstream is up; a namespace that
+/// no rule takes is not known.
+#[derive(Debug, Clone)]
+pub(crate) struct ProxyHealth {
+    pub(crate) table: Arc<Table>,
+    pub(crate) drain: Arc<Drain>,
+}
+
+impl ProxyHealth {
+    fn status(&self, service: &str) -> ServingStatus {
+        let draining = self.drain.is_draining();
+        let serving = if service.is_empty() {
+            !draining
+        } else {
+            let routes = self.table.routes();
+            let namespace = Namespace::new(service).ok();
+            let Some(route) = namespace.and_then(|namespace| routes.find(&namespace).cloned()) else {
+                return ServingStatus::ServiceUnknown;
+            };
+            !draining && route.upstream.snapshot().state == State::Up
+        };
+        if serving { ServingStatus::Serving } else { ServingStatus::NotServing }
+    }
+
+    /// Waits until the status may be another one.
+    async fn changed(&self, service: &str, reloads: &mut tokio::sync::watch::Receiver<u64>) {
+        let upstream = Namespace::new(service).ok().and_then(|namespace| {
+            self.table.routes().find(&namespace).map(|route| Arc::clone(&route.upstream))
+        });
+        let upstream_changed = async {
+            match &upstream {
+                Some(upstream) => drop(upstream.changes().changed().await),
+                None => std::future::pending().await,
+            }
+        };
+        let begun = async {
+            if self.drain.is_draining() {
+                std::future::pending::<()>().await;
+            }
+            self.drain.begun().cancelled().await;
+        };
+        tokio::select! {
+            _ = reloads.changed() => {}
+            () = upstream_changed => {}
+            () = begun => {}
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl Health for ProxyHealth {
+    async fn check(
+        &self,
+        request: tonic::Request<HealthCheckRequest>,
+    ) -> Result<Response<HealthCheckResponse>, Status> {
+        match self.status(&request.get_ref().service) {
+            ServingStatus::ServiceUnknown => Err(Status::not_found("no upstream serves this namespace")),
+            status => Ok(Response::new(HealthCheckResponse { status: status.into() })),
+        }
+    }
+
+    type WatchStream = Pin<Box<dyn Stream<Item = Result<HealthCheckResponse, Status>> + Send>>;
+
+    async fn watch(
+        &self,
+        request: tonic::Request<HealthCheckRequest>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
+        struct Watch {
+            health: ProxyHealth,
+            service: String,
+            told: Option<ServingStatus>,
+            reloads: tokio::sync::watch::Receiver<u64>,
+        }
+        let watch = Watch {
+            service: request.into_inner().service,
+            told: None,
+            reloads: self.table.reloads(),
+            health: self.clone(),
+        };
+        let stopped = self.drain.cut_off().clone().cancelled_owned();
+        let statuses = stream::unfold(watch, |mut watch| async move {
+            loop {
+                let status = watch.health.status(&watch.service);
+                if watch.told != Some(status) {
+                    watch.told = Some(status);
+                    return Some((Ok(HealthCheckResponse { status: status.into() }), watch));
+                }
+                watch.health.changed(&watch.service, &mut watch.reloads).await;
+            }
+        });
+        // A watcher must not hold up the end of the proxy.
+        let statuses = futures::StreamExt::take_until(statuses, stopped.boxed());
+        Ok(Response::new(Box::pin(statuses)))
+    }
+}

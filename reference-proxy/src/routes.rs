@@ -1,0 +1,150 @@
+//! Which upstream a namespace belongs to.
+
+use crate::{
+    config::{Config, Limits, Rule},
+    upstream::Upstream,
+};
+use prism_interfaces::Namespace;
+use std::{collections::HashMap, sync::Arc};
+
+/// One rule with its upstream.
+#[derive(Debug)]
+pub(crate) struct Route {
+    pub(crate) rule: Rule,
+    /// As metrics and logs call the rule; the namespaces under a prefix share it, because they can be any number.
+    pub(crate) label: Arc<str>,
+    pub(crate) upstream: Arc<Upstream>,
+    pub(crate) limits: Limits,
+}
+
+/// All rules of a configuration. Calls in flight keep the rule that they began with.
+#[derive(Debug)]
+pub(crate) struct Routes {
+    exact: HashMap<String, Arc<Route>>,
+    /// By prefix, and the lengths of the prefixes, longest first.
+    prefixes: HashMap<String, Arc<Route>>,
+    lengths: Vec<usize>,
+    /// In the order in which they are tried.
+    all: Vec<Arc<Route>>,
+    upstreams: Vec<Arc<Upstream>>,
+    max_header_bytes: u32,
+}
+
+impl Routes {
+    /// Builds the rules; upstreams that `before` has with the same configuration go on as they are.
+    pub(crate) fn build(config: &Config, before: Option<&Self>) -> Self {
+        let upstreams: Vec<Arc<Upstream>> = config
+            .upstreams
+            .iter()
+            .map(|wanted| {
+                let kept = before
+                    .into_iter()
+                    .flat_map(|before| &before.upstreams)
+                    .find(|upstream| upstream.config() == wanted);
+                kept.map_or_else(|| Upstream::start(wanted.clone()), Arc::clone)
+            })
+            .collect();
+        let mut all: Vec<Arc<Route>> = config
+            .namespaces
+            .iter()
+            .filter_map(|namespace| {
+                // A checked configuration names upstreams that it has.
+                let upstream =
+                    upstreams.iter().find(|upstream| upstream.config().name == namespace.upstream)?;
+                Some(Arc::new(Route {
+                    rule: namespace.rule.clone(),
+                    label: Arc::from(namespace.rule.to_string()),
+                    upstream: Arc::clone(upstream),
+                    limits: namespace.limits,
+                }))
+            })
+            .collect();
+        all.sort_by_key(|route| match &route.rule {
+            Rule::Exact(name) => (0, 0, name.clone()),
+            Rule::Prefix(prefix) => (1, usize::MAX - prefix.len(), prefix.clone()),
+        });
+        let (mut exact, mut prefixes, mut lengths) = (HashMap::new(), HashMap::new(), Vec::new());
+        for route in &all {
+            match &route.rule {
+                Rule::Exact(name) => exact.insert(name.clone(), Arc::clone(route)),
+                Rule::Prefix(prefix) => {
+                    lengths.push(prefix.len());
+                    prefixes.insert(prefix.clone(), Arc::clone(route))
+                }
+            };
+        }
+        lengths.dedup();
+        Self { exact, prefixes, lengths, all, upstreams, max_header_bytes: config.max_header_bytes }
+    }
+
+    /// The rule of a namespace: its own, or that of its longest prefix.
+    pub(crate) fn find(&self, namespace: &Namespace) -> Option<&Arc<Route>> {
+        let name = namespace.as_str();
+        self.exact.get(name).or_else(|| {
+            self.lengths
+                .iter()
+                .find_map(|length| name.get(..*length).and_then(|head| self.prefixes.get(head)))
+        })
+    }
+
+    /// In the order in which they are tried.
+    pub(crate) fn all(&self) -> &[Arc<Route>] {
+        &self.all
+    }
+
+    /// Sorted by name.
+    pub(crate) fn upstreams(&self) -> &[Arc<Upstream>] {
+        &self.upstreams
+    }
+
+    pub(crate) fn max_header_bytes(&self) -> u32 {
+        self.max_header_bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn routes(rules: &str, before: Option<&Routes>) -> Routes {
+        let text = format!(
+            "listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\nupstreams: {{ u: {{ endpoint: 'unix:/nowhere' }} }}\n\
+             namespaces:\n{rules}"
+        );
+        Routes::build(&Config::parse("test", &text).expect("a good configuration"), before)
+    }
+
+    #[tokio::test]
+    async fn a_name_wins_over_prefixes_and_a_long_prefix_over_a_short_one() {
+        let routes = routes(
+            "  - { prefix: 'a*', upstream: u }\n  - { prefix: 'a-b*', upstream: u }\n  \
+             - { name: a-b, upstream: u }\n  - { prefix: 'b-*', upstream: u }\n",
+            None,
+        );
+        for (name, rule) in [
+            ("a-b", Some("a-b")),
+            ("a-bc", Some("a-b*")),
+            ("a-b-c", Some("a-b*")),
+            ("a-", Some("a*")),
+            ("a", Some("a*")),
+            ("ab", Some("a*")),
+            ("b-", Some("b-*")),
+            ("b", None),
+            ("c", None),
+        ] {
+            let namespace = Namespace::new(name).expect("a name");
+            assert_eq!(routes.find(&namespace).map(|route| &*route.label), rule, "{name}");
+        }
+        let order: Vec<&str> = routes.all().iter().map(|route| &*route.label).collect();
+        assert_eq!(order, ["a-b", "a-b*", "b-*", "a*"]);
+    }
+
+    #[tokio::test]
+    async fn an_upstream_that_stays_the_same_keeps_its_connections() {
+        let before = routes("  - { name: a, upstream: u }\n", None);
+        let after = routes("  - { name: b, upstream: u }\n", Some(&before));
+        assert!(Arc::ptr_eq(&before.upstreams[0], &after.upstreams[0]));
+        let namespace = |name| Namespace::new(name).expect("a name");
+        assert!(after.find(&namespace("a")).is_none() && after.find(&namespace("b")).is_some());
+    }
+}
