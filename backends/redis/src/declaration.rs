@@ -12,7 +12,7 @@ pub(crate) const GRANULARITY: Duration = Duration::from_millis(1);
 /// The longest TTL.
 pub(crate) const MAX_TTL: Duration = Duration::from_hours(3650 * 24);
 /// How long a transaction may be left alone.
-pub(crate) const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(2);
 /// The most entries in a batch.
 pub(crate) const MAX_BATCH: usize = 1000;
 /// The longest topic or pattern, in bytes.
@@ -35,7 +35,7 @@ pub(crate) const INTERFACES: &[InterfaceInfo] = &[
     },
     InterfaceInfo {
         id: "keyvalue_transactional",
-        traits: &[("isolation", "serializable"), ("timeout", "5s")],
+        traits: &[("isolation", "serializable"), ("timeout", "2s")],
     },
     InterfaceInfo { id: "keyvalue_batch", traits: &[("max_batch", "1000"), ("atomic", "true")] },
     InterfaceInfo { id: "keyvalue_cas", traits: &[] },

@@ -17,7 +17,7 @@ pub(crate) const MAX_TTL: Duration = Duration::new(3650 * 86_400, 0);
 pub(crate) const MAX_BATCH: usize = 1000;
 
 /// How long a transaction may be left alone.
-pub(crate) const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What the driver serves.
 pub(crate) const INTERFACES: &[InterfaceInfo] = &[
@@ -29,7 +29,7 @@ pub(crate) const INTERFACES: &[InterfaceInfo] = &[
     },
     InterfaceInfo {
         id: "keyvalue_transactional",
-        traits: &[("isolation", "serializable"), ("timeout", "5s")],
+        traits: &[("isolation", "serializable"), ("timeout", "2s")],
     },
     InterfaceInfo { id: "keyvalue_batch", traits: &[("max_batch", "1000"), ("atomic", "true")] },
     InterfaceInfo { id: "keyvalue_cas", traits: &[] },

@@ -50,9 +50,7 @@ fn the_built_in_backends_are_declared_without_a_mistake_and_get_every_kind_of_ca
     let memstore = registry.find("memstore").expect("memstore");
     let called_for: BTreeSet<String> =
         suite::called_for(&memstore.declaration).into_iter().map(|case| case.id).collect();
-    assert_eq!(
-        all.difference(&called_for).collect::<Vec<_>>(),
-        Vec::<&String>::new(),
-        "cases that the reference never runs"
-    );
+    // The reference disconnects subscribers that fall behind; a mutant that declares `overflow: drop` runs this one.
+    let elsewhere = BTreeSet::from(["pubsub_basic/overflow_drops_and_goes_on".to_owned()]);
+    assert_eq!(all.difference(&called_for).cloned().collect::<BTreeSet<_>>(), elsewhere);
 }

@@ -154,3 +154,20 @@ impl ScanTwist for EmptyPrefixIsNothing {
         Ok(response)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::like;
+
+    #[test]
+    fn patterns_match_as_in_sql() {
+        for (pattern, text) in
+            [("a%", "a"), ("a%", "a%b"), ("_%", "é"), ("%b", "aab"), ("a_c", "abc"), ("", "")]
+        {
+            assert!(like(pattern, text), "{pattern} {text}");
+        }
+        for (pattern, text) in [("a%", "ba"), ("_", ""), ("a_c", "ac"), ("", "a"), ("%b", "bc")] {
+            assert!(!like(pattern, text), "{pattern} {text}");
+        }
+    }
+}
