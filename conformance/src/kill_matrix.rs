@@ -93,7 +93,7 @@ impl KillMatrix {
 const NARROW: &[&str] = &["keyvalue_basic"];
 
 /// How long a case may take before it counts as a time-out.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// A subject for cases: a way to launch drivers, and what is declared of them.
 struct Trial {

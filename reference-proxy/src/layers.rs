@@ -1,7 +1,7 @@
 //! The layers that a call passes before it is forwarded.
 //!
 //! All are layers over `Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible>` and are always
-//! ready. They share what they know of a call through the [`Call`](crate::call::Call) in the request's extensions,
+//! ready. They share what they know of a call through the `Call` in the request's extensions,
 //! which the outermost one puts there.
 
 mod admit;

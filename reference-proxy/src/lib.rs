@@ -3,7 +3,7 @@
 //! A call passes these layers, outermost first; each is a tower layer over the same kind of service, so that identity,
 //! authorization and others can be put between them:
 //!
-//! 1. [`observe`](layers): request id, metrics, the log line.
+//! 1. observe: request id, metrics, the log line.
 //! 2. local services: health and reflection are answered here and pass no further.
 //! 3. gate: counts calls in flight and refuses new ones while the proxy drains.
 //! 4. admission: header size, deadline, namespace, route.

@@ -11,7 +11,7 @@ use prism_interfaces::{
 };
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tonic::{Request, Response, Status};
@@ -74,19 +74,26 @@ fn real_now() -> Duration {
 
 impl VirtualClock {
     fn now(&self, namespace: &Namespace) -> Duration {
-        let mut times = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Whole milliseconds, so that drivers which keep time in them lose nothing.
-        *times
-            .entry(namespace.clone())
-            .or_insert_with(|| Duration::from_millis(real_now().as_millis() as u64))
+        *self.times().entry(namespace.clone()).or_insert_with(start)
     }
 
     /// Moves the time of a namespace; `None` where it would leave what a protobuf timestamp can say.
     fn advance(&self, namespace: &Namespace, by: Duration) -> Option<Duration> {
-        let next = self.now(namespace).checked_add(by).filter(|next| *next <= LATEST)?;
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(namespace.clone(), next);
-        Some(next)
+        // One lock for both, or concurrent moves would be lost.
+        let mut times = self.times();
+        let now = times.entry(namespace.clone()).or_insert_with(start);
+        *now = now.checked_add(by).filter(|next| *next <= LATEST)?;
+        Some(*now)
     }
+
+    fn times(&self) -> MutexGuard<'_, HashMap<Namespace, Duration>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where a clock starts: at the real time, in whole milliseconds, so that drivers which keep time in them lose nothing.
+fn start() -> Duration {
+    Duration::from_millis(real_now().as_millis() as u64)
 }
 
 #[tonic::async_trait]

@@ -13,8 +13,8 @@ use std::{
 };
 use tokio::time::{Instant, sleep, timeout};
 
-/// So many probes in a row without an answer end a connection. At the first one it takes no further calls, but a
-/// machine that is only slow does not lose those that it has.
+/// So many probes in a row without an answer, and a new connection is opened. At the first one the old one takes no
+/// further calls; those that it has keep it until HTTP/2's own ping gives up, because the upstream may only be slow.
 const PROBES: u32 = 3;
 
 pub(super) struct Keeper {

@@ -18,7 +18,7 @@ async fn two_hundred_calls_in_flight_finish_and_none_is_lost() {
             let client = clients[number % clients.len()].clone();
             tokio::spawn(async move {
                 if number % 2 == 0 {
-                    return client.call("Wait").await.map(|response| response.into_inner());
+                    return client.call("Wait").await.map(tonic::Response::into_inner);
                 }
                 let mut open = client.open("Open").await;
                 assert_eq!(next(&mut open).await?, Some(b"first".to_vec()));

@@ -158,7 +158,7 @@ impl Upstream {
 
     pub(crate) fn yaml(&self) -> String {
         format!(
-            "endpoint: 'http://{}', health_interval: 100ms, backoff: {{ first: 10ms, max: 50ms }}",
+            "endpoint: 'http://{}', connect_timeout: 20s, health_interval: 100ms, backoff: {{ first: 10ms, max: 50ms }}",
             self.address
         )
     }
@@ -279,13 +279,10 @@ async fn answer(name: &'static str, seen: Arc<Seen>, request: Request<Incoming>)
 /// A proxy with these upstreams; `namespaces` are the lines of the list, `more` further lines of the configuration.
 pub(crate) fn config(upstreams: &[(&str, String)], namespaces: &[&str], more: &str) -> Config {
     let mut text = String::from("listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\nupstreams:\n");
-    for (name, yaml) in upstreams {
-        text.push_str(&format!("  {name}: {{ {yaml} }}\n"));
-    }
+    let lines = upstreams.iter().map(|(name, yaml)| format!("  {name}: {{ {yaml} }}\n"));
+    text.extend(lines);
     text.push_str("namespaces:\n");
-    for namespace in namespaces {
-        text.push_str(&format!("  - {{ {namespace} }}\n"));
-    }
+    text.extend(namespaces.iter().map(|namespace| format!("  - {{ {namespace} }}\n")));
     text.push_str(more);
     Config::parse("test.yaml", &text).unwrap_or_else(|errors| panic!("{errors}\n{text}"))
 }
@@ -301,19 +298,22 @@ pub(crate) async fn in_front_of(upstream: &Upstream, more: &str) -> Running {
 pub(crate) struct Client {
     grpc: Grpc<Endpoint>,
     namespace: &'static str,
-    connection: Arc<JoinHandle<hyper::Result<()>>>,
+    connection: Arc<std::net::TcpStream>,
 }
 
 impl Client {
     pub(crate) async fn connect(address: SocketAddr, namespace: &'static str) -> Self {
-        let stream = TcpStream::connect(address).await.expect("a connection");
+        let stream = std::net::TcpStream::connect(address).expect("a connection");
+        stream.set_nonblocking(true).expect("a socket");
+        let socket = Arc::new(stream.try_clone().expect("a socket"));
+        let stream = TcpStream::from_std(stream).expect("a socket");
         // Tonic's own channel would end calls at their deadline, and here the proxy is to do that.
         let (sender, connection) = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
             .max_header_list_size(1 << 20)
             .handshake(TokioIo::new(stream))
             .await
             .expect("HTTP/2");
-        let connection = Arc::new(tokio::spawn(connection));
+        tokio::spawn(connection);
         let transport = Endpoint::new(tower::service_fn(move |request: Request<Body>| {
             let mut sender = sender.clone();
             async move { sender.send_request(request).await.map(|response| response.map(Body::new)) }
@@ -322,7 +322,7 @@ impl Client {
         Self {
             grpc: Grpc::with_origin(transport, origin).max_decoding_message_size(64 << 20),
             namespace,
-            connection,
+            connection: socket,
         }
     }
 
@@ -332,7 +332,7 @@ impl Client {
 
     /// Loses the connection, with whatever is open on it.
     pub(crate) fn lose_connection(&self) {
-        self.connection.abort();
+        self.connection.shutdown(std::net::Shutdown::Both).expect("it was open");
     }
 
     pub(crate) fn request<T>(&self, message: T) -> tonic::Request<T> {
