@@ -254,8 +254,10 @@ impl<'a> TargetRun<'a> {
     }
 
     async fn case(&self, number: usize, case: &Case, target: &Arc<Target>) -> CaseFinished {
-        if case.instance == Instance::Second && !target.can_launch() {
-            return not_measurable(target, case);
+        if case.instance == Instance::Second
+            && let Some(why) = self.planned.backend.driver.alone()
+        {
+            return not_measurable(target, case, why);
         }
         let options = &self.run.options;
         let execution = Execution {

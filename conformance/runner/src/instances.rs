@@ -106,7 +106,10 @@ impl TargetInstances {
     /// Why the driver will not be started again, where it has crashed too often.
     pub(crate) async fn given_up(&self) -> Option<String> {
         match &self.kind {
-            Kind::Processes(processes) => processes.shared.given_up().await,
+            Kind::Processes(processes) => match (processes.shared.given_up().await, processes.second.get()) {
+                (None, Some(second)) => second.given_up().await,
+                (given_up, _) => given_up,
+            },
             Kind::Launched { .. } | Kind::Elsewhere(_) => None,
         }
     }

@@ -11,7 +11,7 @@ mod engine;
 mod external;
 pub(crate) mod fill;
 mod process;
-pub(crate) mod ready;
+mod ready;
 mod server;
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,8 @@ use prism_reports::{
 use prism_suites::{Case, Kind};
 use std::time::Duration;
 
-pub(crate) fn not_measurable(target: &Target, case: &Case) -> CaseFinished {
+/// A case that this kind of driver cannot be put to.
+pub(crate) fn not_measurable(target: &Target, case: &Case, why: &str) -> CaseFinished {
     CaseFinished {
         target: target.label.clone(),
         case: case.id.clone(),
@@ -20,7 +21,7 @@ pub(crate) fn not_measurable(target: &Target, case: &Case) -> CaseFinished {
         duration_ms: 0.0,
         calls: 0,
         failure: None,
-        notes: vec!["needs a second instance of the driver; an endpoint has one".to_owned()],
+        notes: vec![why.to_owned()],
         logs: Vec::new(),
         namespace: None,
     }

@@ -1,17 +1,15 @@
 //! One driver process.
 
+use super::speaks::is_there;
 use crate::{
     lines::{Lines, with_lines},
     process::RunningProcess,
-    provision::ready::Probe,
 };
 use prism_interfaces::Endpoint;
 use std::{path::PathBuf, time::Duration};
 use tempfile::TempDir;
 use tokio::{sync::Mutex, time::timeout};
 
-/// How long a connection to a process that lives may take to come about.
-const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 /// How long the end of a process may take to be noticed once its connections are gone.
 const NOTICE_WITHIN: Duration = Duration::from_secs(1);
 
@@ -109,8 +107,8 @@ impl DriverProcess {
         self.process.exit_status().is_some()
     }
 
-    /// How it ended, if it did so unasked. Finds out: asks whether it accepts a connection, and waits a moment for its
-    /// end where it does not.
+    /// How it ended, if it did so unasked. Finds out: asks it something, and waits a moment for its end where it
+    /// cannot be reached.
     pub(crate) async fn crash(&self) -> Option<Crash> {
         let mut end = self.end.lock().await;
         self.settle(&mut end).await;
@@ -123,22 +121,16 @@ impl DriverProcess {
         }
         let how = match self.process.exit_status() {
             Some(how) => how,
-            None if self.accepts().await => return,
+            None if is_there(&self.endpoint).await => return,
             None => match timeout(NOTICE_WITHIN, self.process.ended()).await {
                 Ok(how) => how,
+                // It may have been one connection alone that broke.
+                Err(_) if is_there(&self.endpoint).await => return,
                 Err(_) => format!("runs but no longer accepts connections at {}", self.listens.told()),
             },
         };
         let quiet = how == "exited with code 0";
         end.crash = Some(Crash { how, quiet, lines: self.process.logs() });
-    }
-
-    async fn accepts(&self) -> bool {
-        let probe = match &self.listens {
-            Listens::Address(address) => Probe::Port(address),
-            Listens::Socket(path) => Probe::Socket(path),
-        };
-        matches!(timeout(CONNECT_WITHIN, probe.attempt()).await, Ok(Ok(())) | Err(_))
     }
 
     /// Asks it to end, and kills it with everything that it started when it has not ended after 5 s.

@@ -87,6 +87,16 @@ pub(super) async fn speaks(
     }
 }
 
+/// Whether somebody answers at all, or at least takes the question: one that hangs is there.
+pub(super) async fn is_there(endpoint: &Endpoint) -> bool {
+    let mut health = HealthClient::new(endpoint.layer(Seam::bare()));
+    let question = health.check(HealthCheckRequest { service: String::new() });
+    match timeout(ANSWER_WITHIN, question).await {
+        Err(_) | Ok(Ok(_)) => true,
+        Ok(Err(status)) => transport(&status).is_none(),
+    }
+}
+
 async fn ask(endpoint: &Endpoint) -> Answer {
     let mut health = HealthClient::new(endpoint.layer(Seam::bare()));
     let question = health.check(HealthCheckRequest { service: String::new() });

@@ -92,7 +92,9 @@ impl Supervised {
         if state.crashes.len() == watch.life && !satisfied && state.given_up.is_none() {
             self.examine_life(&mut state).await;
         }
-        state.crashes.get(watch.life).cloned()
+        // Without a further life, there is nothing to be satisfied with.
+        let over = || state.given_up.clone().filter(|_| !satisfied);
+        state.crashes.get(watch.life).cloned().or_else(over)
     }
 
     async fn examine_life(&self, state: &mut State) {

@@ -28,7 +28,7 @@ pub enum NotReady {
 
 /// What counts as an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Probe<'a> {
+pub(super) enum Probe<'a> {
     /// A connection to `host:port`.
     Port(&'a str),
     /// A connection to `host:port` that is not hung up on at once. The proxy of a container engine accepts
@@ -48,7 +48,7 @@ pub async fn wait_for_port(
     wait(Probe::Port(address), deadline, died).await
 }
 
-pub(crate) async fn wait(
+pub(super) async fn wait(
     probe: Probe<'_>,
     deadline: Instant,
     died: impl Future<Output = String>,
@@ -79,7 +79,7 @@ pub(crate) async fn wait(
 }
 
 impl Probe<'_> {
-    pub(crate) async fn attempt(self) -> io::Result<()> {
+    async fn attempt(self) -> io::Result<()> {
         match self {
             Self::Port(address) => TcpStream::connect(address).await.map(drop),
             Self::Socket(path) => UnixStream::connect(path).await.map(drop),

@@ -17,16 +17,17 @@ const TLS_EXAMPLE: &str = "tls: { ca: ca.pem }";
 const METADATA_EXAMPLE: &str = "metadata: { authorization: { env: MY_DRIVER_TOKEN } }";
 
 /// What each kind of driver can have beside its name.
-const EXTRAS: [(&str, &[&str]); 4] = [
+const EXTRAS: [(&str, &[&str]); 5] = [
     ("settings", &["endpoint", "command"]),
     ("env", &["command"]),
+    ("instances", &["command"]),
     ("tls", &["endpoint"]),
     ("metadata", &["endpoint"]),
 ];
 
 /// Reads `driver`.
 pub(super) fn read(checker: &mut Checker<'_>, field: Field<'_>, builtins: &[&str]) -> Option<DriverSpec> {
-    let known = ["builtin", "endpoint", "command", "settings", "env", "tls", "metadata"];
+    let known = ["builtin", "endpoint", "command", "settings", "env", "instances", "tls", "metadata"];
     let fields = checker.record(field.node, "`driver`", &known, DRIVER_EXAMPLE)?;
     let ways: Vec<Field<'_>> =
         ["builtin", "endpoint", "command"].into_iter().filter_map(|way| fields.get(way)).collect();
@@ -106,6 +107,10 @@ fn read_command(checker: &mut Checker<'_>, given: Field<'_>, fields: &Fields<'_>
     let settings = read_settings(checker, fields);
     let known = [ADDRESS, HOST, PORT, SOCKET, WORKDIR];
     let env = read_env(checker, fields, &known);
+    let one_instance = match fields.get("instances") {
+        Some(field) => read_instances(checker, field),
+        None => Some(false),
+    };
     let command = checker.texts(given.node, "`command`", COMMAND_EXAMPLE)?;
     check_placeholders(checker, given, "`command`", command.iter(), &known);
     if command.first().is_none_or(String::is_empty) {
@@ -117,7 +122,8 @@ fn read_command(checker: &mut Checker<'_>, given: Field<'_>, fields: &Fields<'_>
         );
         return None;
     }
-    let command = DriverCommand { command, settings: settings?, env: env? };
+    let (settings, env, one_instance) = (settings?, env?, one_instance?);
+    let command = DriverCommand { command, settings, env, one_instance };
     let uses_port = command
         .command
         .iter()
@@ -132,6 +138,23 @@ fn read_command(checker: &mut Checker<'_>, given: Field<'_>, fields: &Fields<'_>
         );
     }
     Some(command)
+}
+
+/// Whether the driver has to be alone.
+fn read_instances(checker: &mut Checker<'_>, field: Field<'_>) -> Option<bool> {
+    match checker.text(field.node, "`instances`", "instances: one")? {
+        "one" => Some(true),
+        "many" => Some(false),
+        other => {
+            checker.report(
+                field.node.span,
+                format!("`instances` is `{other}`"),
+                "bad value",
+                "write `many`, or `one` where what the driver stores lives in its process",
+            );
+            None
+        }
+    }
 }
 
 fn read_endpoint(checker: &mut Checker<'_>, given: Field<'_>, fields: &Fields<'_>) -> Option<Remote> {

@@ -88,6 +88,22 @@ pub struct DriverCommand {
     pub settings: BTreeMap<String, String>,
     /// Environment variables besides the inherited ones, with placeholders.
     pub env: BTreeMap<String, String>,
+    /// What it stores lives in its process, so that a second one would be another server (`instances: one`).
+    pub one_instance: bool,
+}
+
+impl DriverSpec {
+    /// Why there cannot be two instances on the same server; `None` where there can.
+    pub fn alone(&self) -> Option<&'static str> {
+        match self {
+            Self::Builtin(_) => None,
+            Self::Endpoint(_) => Some("needs a second instance of the driver; an endpoint has one"),
+            Self::Command(command) if command.one_instance => {
+                Some("needs a second instance of the driver; backend.yaml says `instances: one`")
+            }
+            Self::Command(_) => None,
+        }
+    }
 }
 
 impl DriverCommand {

@@ -132,10 +132,11 @@ fn a_command_and_a_guarded_endpoint_are_read() {
         command: vec!["./my-driver".to_owned(), "--listen".to_owned(), "{socket}".to_owned()],
         settings: map("mode", "fast"),
         env: map("LOG", "{workdir}/log"),
+        one_instance: true,
     };
     assert!(expected.uses_socket());
     let command = "{ command: [./my-driver, --listen, \"{socket}\"], settings: { mode: fast }, \
-                   env: { LOG: \"{workdir}/log\" } }";
+                   env: { LOG: \"{workdir}/log\" }, instances: one }";
     assert_eq!(driver(command), DriverSpec::Command(expected));
 
     let expected = Remote {
@@ -179,6 +180,8 @@ fn contradictions_are_found_wherever_they_are() {
         ("driver: redis\n", "3:9: `driver` is a text, not a mapping"),
         ("driver:\n", "3:7: `driver` is nothing, not a mapping"),
         ("driver: {}\n", "3:1: the driver is not named"),
+        ("driver: { command: [./x], instances: 1 }\n", "`instances` is `1` [write `many`, or `one`"),
+        ("driver: { endpoint: \"http://a:1\", instances: one }\n", "`instances` stands beside `endpoint`"),
         ("driver: { command: [] }\n", "3:20: `command` names no program"),
         ("driver: { command: \"./x {address}\" }\n", "`command` is a text, not a list"),
         (
