@@ -164,6 +164,9 @@ pub struct RunArgs {
     /// The most seconds that a case may take.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub case_timeout: u64,
+    /// The most seconds that a server, and then a driver, may take to start.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub start_timeout: u64,
     /// Leave the namespaces of the cases as they are, and name them in the report.
     #[arg(long)]
     pub keep: bool,

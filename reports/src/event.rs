@@ -190,7 +190,8 @@ pub struct TargetReady {
 /// Where the server of a target came from, and what answered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Provision {
-    /// `embedded`, `external`, `container`, `process` or `endpoint`.
+    /// `embedded`, `external`, `container` or `process` for the server of a driver, `command` or `endpoint` where the
+    /// driver brings its own.
     pub provision: String,
     /// The version that the server gave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -205,6 +206,30 @@ pub struct Provision {
     /// What one call to the target cost, in microseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call_cost_us: Option<f64>,
+    /// What the driver said of itself, to be held against what is declared; absent in logs of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub described: Option<Described>,
+}
+
+/// What a driver says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Described {
+    /// The name that it has for itself.
+    pub name: String,
+    /// What it says that it serves, in its own order.
+    pub interfaces: Vec<DescribedInterface>,
+}
+
+/// One interface, as the driver describes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DescribedInterface {
+    /// The interface, such as `keyvalue_ttl`.
+    pub interface: String,
+    /// SHA-256, in hex, of the proto that the driver was built with.
+    pub proto_hash: String,
+    /// Its traits by name, with their values as text.
+    #[serde(default)]
+    pub traits: BTreeMap<String, String>,
 }
 
 /// There is no server for a target.

@@ -11,6 +11,7 @@
 //! - [`cursor`]: opaque cursors that only fit the listing that they were made for.
 //! - [`wildcard`]: patterns of topics.
 //! - [`clock`]: real time, or the clock of tests.
+//! - [`health`]: grpc.health.v1, which [`serve`] adds.
 
 pub mod check;
 pub mod clock;
@@ -18,6 +19,7 @@ pub mod cursor;
 mod deadline;
 mod delivery;
 pub mod driver;
+pub mod health;
 pub mod host;
 mod life;
 mod lifecycle;
@@ -27,6 +29,7 @@ pub mod wildcard;
 
 pub use clock::Clock;
 pub use driver::{Driver, DriverInfo, InterfaceInfo, Running, RunningDriver};
+pub use health::with_health;
 pub use host::{Host, MAX_MESSAGE_BYTES, namespace};
 pub use serve::serve;
 pub use settings::{SettingSpec, Settings};

@@ -1,13 +1,14 @@
 //! Serving an endpoint on an address.
 
-use crate::MAX_MESSAGE_BYTES;
+use crate::{MAX_MESSAGE_BYTES, health::with_health};
 use prism_interfaces::Endpoint;
 use std::future::Future;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::{Error, Server};
 
-/// Serves gRPC (HTTP/2 without TLS) on a listener until `shutdown` resolves and open calls have ended.
+/// Serves gRPC (HTTP/2 without TLS), with grpc.health.v1 beside the driver, on a listener until `shutdown` resolves and
+/// open calls have ended.
 pub async fn serve(
     endpoint: Endpoint,
     listener: TcpListener,
@@ -20,7 +21,7 @@ pub async fn serve(
         .initial_connection_window_size(Some(16 << 20))
         .max_frame_size(Some(1 << 20))
         .http2_max_header_list_size(Some(64 << 10))
-        .serve_with_incoming_shutdown(endpoint, TcpListenerStream::new(listener), shutdown)
+        .serve_with_incoming_shutdown(with_health(endpoint), TcpListenerStream::new(listener), shutdown)
         .await
 }
 

@@ -1,22 +1,23 @@
 //! Runs a plan: every target at once, each as soon as its server is there.
 
 use crate::{
+    driver::{CommandDriver, remote},
     execute::{Execution, execute},
+    lines::with_lines,
     plan::PlannedTarget,
     provision::{self, Mode, NotProvisioned, Server, provision},
+    records::{not_measurable, planned, ready},
     registry::DriverSpec,
+    secrets::Secrets,
+    smoke::smoke,
     target::{DriverAccess, Launcher, Target, TargetSpec},
 };
 use futures::stream::{FuturesUnordered, StreamExt};
-use prism_interfaces::{Endpoint, traits::Declaration};
 use prism_reports::{
     Outcome,
-    event::{
-        CaseFinished, DeclaredInterface, EventKind, PlannedCase, Provision, TargetFailed, TargetNotMeasured,
-        TargetPlanned, TargetReady,
-    },
+    event::{CaseFinished, EventKind, TargetFailed, TargetNotMeasured},
 };
-use prism_suites::{Case, Effort, Instance, Kind, Watchdog};
+use prism_suites::{Case, Effort, Instance, Watchdog};
 use rand::{SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 use std::{
@@ -26,14 +27,8 @@ use std::{
 use tokio::sync::{OwnedSemaphorePermit, mpsc::UnboundedSender};
 use tokio_util::sync::CancellationToken;
 
-/// How long a driver may take to start once its server accepts connections.
-const START_LIMIT: Duration = Duration::from_secs(30);
-
-/// How long an endpoint may take to accept a connection.
-const CONNECT_LIMIT: Duration = Duration::from_secs(3);
-
-/// How long the driver has to stop before its server is taken away all the same.
-const STOP_LIMIT: Duration = Duration::from_secs(5);
+/// How long what follows the start of a driver may take: a few calls.
+const LAST_CALL: Duration = Duration::from_secs(30);
 
 /// Finds the driver that a backend.yaml names as built in.
 pub type Builtins = Arc<dyn Fn(&str) -> Option<Launcher> + Send + Sync>;
@@ -51,6 +46,8 @@ pub struct RunOptions {
     pub jobs: usize,
     /// How long a case may take.
     pub case_limit: Duration,
+    /// How long a server may take to accept connections, a driver process to answer, and a driver to run.
+    pub start_limit: Duration,
     /// Whether namespaces are left as they are.
     pub keep: bool,
     /// Whether the first case that is not as it should be ends the run.
@@ -75,14 +72,17 @@ pub async fn run(
     }
     let run = Run {
         builtins,
-        context: provision::Context::new(&options.run_id),
+        context: provision::Context::new(&options.run_id).with_ready_within(options.start_limit),
         watchdog: Watchdog::start(),
         options,
         events,
         cancel,
     };
-    let mut all: FuturesUnordered<_> =
-        targets.iter().enumerate().map(|(index, planned)| run.target(index, planned)).collect();
+    let mut all: FuturesUnordered<_> = targets
+        .iter()
+        .enumerate()
+        .map(|(index, planned)| TargetRun::new(&run, index, planned).run())
+        .collect();
     while all.next().await.is_some() {}
     drop(all);
     // What was still being started when the run was ended.
@@ -100,146 +100,186 @@ struct Run {
     cancel: CancellationToken,
 }
 
-impl Run {
+/// One target of a run.
+struct TargetRun<'a> {
+    run: &'a Run,
+    index: usize,
+    planned: &'a PlannedTarget,
+    secrets: Secrets,
+}
+
+impl<'a> TargetRun<'a> {
+    fn new(run: &'a Run, index: usize, planned: &'a PlannedTarget) -> Self {
+        Self { run, index, planned, secrets: Secrets::default() }
+    }
+
     fn emit(&self, event: EventKind) {
         // Nobody listens any more only when the command line has given up on the run.
-        let _ = self.events.send(event);
+        let _ = self.run.events.send(self.secrets.redact_event(&self.planned.label, event));
     }
 
-    fn failed(&self, planned: &PlannedTarget, reason: String) {
-        self.emit(EventKind::TargetFailed(TargetFailed { target: planned.label.clone(), reason }));
+    fn failed(&self, reason: String) {
+        self.emit(EventKind::TargetFailed(TargetFailed { target: self.planned.label.clone(), reason }));
     }
 
-    async fn target(&self, index: usize, planned: &PlannedTarget) {
-        if planned.cases.is_empty() {
+    async fn run(mut self) {
+        if self.planned.cases.is_empty() {
             return;
         }
         let began = Instant::now();
+        let PlannedTarget { backend, setup, label, .. } = self.planned;
         let server = tokio::select! {
-            () = self.cancel.cancelled() => return,
-            server = provision(&planned.backend, &planned.setup, self.options.mode, &self.context) => server,
+            () = self.run.cancel.cancelled() => return,
+            server = provision(backend, setup, self.run.options.mode, &self.run.context) => server,
         };
         let server = match server {
             Ok(server) => server,
             Err(NotProvisioned::NotMeasured { reason, remedy }) => {
-                let target = planned.label.clone();
+                let target = label.clone();
                 self.emit(EventKind::TargetNotMeasured(TargetNotMeasured { target, reason, remedy }));
                 return;
             }
-            Err(NotProvisioned::Failed { reason }) => return self.failed(planned, reason),
+            Err(NotProvisioned::Failed { reason }) => return self.failed(reason),
         };
+        self.secrets.add_passwords(&server.settings);
+        let cancel = self.run.cancel.clone();
         let started = tokio::select! {
-            () = self.cancel.cancelled() => None,
-            started = self.start(planned, &server) => Some(started),
+            () = cancel.cancelled() => None,
+            started = self.start(&server) => Some(started),
         };
         match started {
             None => {}
             Some(Err(reason)) => {
-                let logs = server.logs().await;
-                let tail = if logs.is_empty() {
-                    String::new()
-                } else {
-                    format!("\nlast lines of the server:\n{}", logs.join("\n"))
-                };
-                self.failed(planned, format!("the driver did not start: {reason}{tail}"));
+                let reason = format!("the driver did not start: {reason}");
+                let of_server = server.logs().await;
+                let heading = if of_server.is_empty() { "" } else { "\nlast lines of the server:" };
+                self.failed(with_lines(format!("{reason}{heading}"), &of_server));
             }
             Some(Ok(target)) => {
                 let target = Arc::new(target);
-                self.emit(EventKind::TargetReady(ready(planned, &server, &target, began.elapsed())));
-                self.cases(index, planned, &target, &server).await;
-                let _ = tokio::time::timeout(STOP_LIMIT, target.stop()).await;
+                self.measure(&target, &server, began).await;
+                target.stop().await;
             }
         }
         if let Err(error) = server.stop().await {
-            self.failed(planned, error.to_string());
+            self.failed(error.to_string());
         }
     }
 
-    async fn start(&self, planned: &PlannedTarget, server: &Server) -> Result<Target, String> {
-        let access = match &planned.backend.driver {
+    async fn start(&mut self, server: &Server) -> Result<Target, String> {
+        let Run { builtins, context, options, .. } = self.run;
+        let backend = &self.planned.backend;
+        let variable = |name: &str| context.variable(name);
+        let access = match &backend.driver {
             DriverSpec::Builtin(name) => {
-                let launcher = (self.builtins)(name);
+                let launcher = builtins(name);
                 DriverAccess::Launch(launcher.ok_or_else(|| format!("there is no built-in driver `{name}`"))?)
             }
-            DriverSpec::Endpoint { uri, .. } => DriverAccess::Endpoint(connect(uri)?),
+            DriverSpec::Endpoint(remote) => {
+                let folder = backend.origin.folder.as_deref();
+                DriverAccess::Endpoint(remote::connect(remote, folder, variable, &mut self.secrets)?)
+            }
+            DriverSpec::Command(command) => {
+                let driver = CommandDriver::new(command, &server.settings, &backend.origin, context)?;
+                DriverAccess::Command(Arc::new(driver))
+            }
         };
         // An endpoint that does not answer now was never started by us, so there is no use in waiting for it.
         let patience = match access {
-            DriverAccess::Launch(_) => START_LIMIT,
+            DriverAccess::Launch(_) | DriverAccess::Command(_) => options.start_limit,
             DriverAccess::Endpoint(_) => Duration::ZERO,
         };
         let spec = TargetSpec {
-            label: planned.label.clone(),
-            declaration: planned.backend.declaration.clone(),
+            label: self.planned.label.clone(),
+            declaration: backend.declaration.clone(),
             settings: server.settings.clone(),
-            concurrency: planned.backend.concurrency.min(self.options.jobs),
-            effort: self.options.effort,
+            concurrency: backend.concurrency.min(options.jobs),
+            effort: options.effort,
         };
-        let starting = Target::start(spec, access, self.watchdog.clone(), patience);
-        tokio::time::timeout(START_LIMIT * 2, starting)
+        let starting = Target::start(spec, access, self.run.watchdog.clone(), patience);
+        // A process may take that long to answer, then as long again to run; and a call is made at the very end.
+        let limit = options.start_limit * 2 + LAST_CALL;
+        tokio::time::timeout(limit, starting)
             .await
-            .unwrap_or_else(|_| Err(format!("no answer within {} s", (START_LIMIT * 2).as_secs())))
+            .unwrap_or_else(|_| Err(format!("no answer within {} s", limit.as_secs())))
     }
 
-    async fn cases(&self, index: usize, planned: &PlannedTarget, target: &Arc<Target>, server: &Server) {
-        let (alone, together) = order(planned, target, self.options.seed);
+    /// The smoke stage, then the cases.
+    async fn measure(&self, target: &Arc<Target>, server: &Server, began: Instant) {
+        let namespace = format!("pc-{}-{}-smoke", self.run.options.run_id, self.index);
+        let spoken = tokio::select! {
+            () = self.run.cancel.cancelled() => return,
+            spoken = smoke(&target.endpoint, &target.declaration, &namespace) => spoken,
+        };
+        if let Err(reason) = spoken {
+            let reason = format!("the driver cannot be spoken with: {reason}");
+            return self.failed(with_lines(reason, &target.instances.logs().await));
+        }
+        self.emit(EventKind::TargetReady(ready(self.planned, server, target, began.elapsed())));
+        self.cases(target, server).await;
+    }
+
+    async fn cases(&self, target: &Arc<Target>, server: &Server) {
+        let (alone, together) = order(self.planned, target, self.run.options.seed);
         let broken = CancellationToken::new();
-        let ended = || self.cancel.is_cancelled() || broken.is_cancelled();
+        let cancel = &self.run.cancel;
+        let ended = || cancel.is_cancelled() || broken.is_cancelled();
 
         // One case at a time queues for a place, so that those which come back from waiting are next.
         let mut waiting = together.into_iter().peekable();
         let mut running = FuturesUnordered::new();
         while waiting.peek().is_some() || !running.is_empty() {
             tokio::select! {
-                () = self.cancel.cancelled() => return,
+                () = cancel.cancelled() => return,
                 Some(finished) = running.next() => {
-                    self.finished(planned, finished, server, &broken).await;
+                    self.finished(finished, target, server, &broken).await;
                     if ended() {
                         return;
                     }
                 }
                 Ok(slot) = Arc::clone(&target.slots).acquire_owned(), if waiting.peek().is_some() => {
                     if let Some((number, case)) = waiting.next() {
-                        running.push(self.case(index, number, case, target, Some(slot)));
+                        running.push(self.case(number, case, target, Some(slot)));
                     }
                 }
             }
         }
         for (number, case) in alone {
             let finished = tokio::select! {
-                () = self.cancel.cancelled() => return,
-                finished = self.case(index, number, case, target, None) => finished,
+                () = cancel.cancelled() => return,
+                finished = self.case(number, case, target, None) => finished,
             };
-            self.finished(planned, finished, server, &broken).await;
+            self.finished(finished, target, server, &broken).await;
             if ended() {
                 return;
             }
             if let Err(reason) = target.revive().await {
-                return self
-                    .failed(planned, format!("the driver did not come back after {}: {reason}", case.id));
+                return self.failed(format!("the driver did not come back after {}: {reason}", case.id));
             }
         }
     }
 
     async fn case(
         &self,
-        index: usize,
         number: usize,
         case: &Case,
         target: &Arc<Target>,
         slot: Option<OwnedSemaphorePermit>,
     ) -> CaseFinished {
-        if case.instance == Instance::Second && !target.can_launch() {
-            return not_measurable(target, case);
+        if case.instance == Instance::Second
+            && let Some(why) = self.planned.backend.driver.alone()
+        {
+            return not_measurable(target, case, why);
         }
+        let options = &self.run.options;
         let execution = Execution {
-            seed: self.options.seed,
-            namespace: format!("pc-{}-{index}-{number}", self.options.run_id),
-            limit: self.options.case_limit,
-            keep: self.options.keep,
+            seed: options.seed,
+            namespace: format!("pc-{}-{}-{number}", options.run_id, self.index),
+            limit: options.case_limit,
+            keep: options.keep,
             reproduce: format!(
                 "prism-conformance run{} --backend {} --case {} --seed {} --effort {}",
-                self.options.reproduce_with, target.label, case.id, self.options.seed, target.effort
+                options.reproduce_with, target.label, case.id, options.seed, target.effort
             ),
         };
         execute(target, case, &execution, slot).await
@@ -247,22 +287,27 @@ impl Run {
 
     async fn finished(
         &self,
-        planned: &PlannedTarget,
         mut finished: CaseFinished,
+        target: &Target,
         server: &Server,
         broken: &CancellationToken,
     ) {
         let outcome = finished.outcome;
+        // Where either is gone for good, every case from here on would say the same, slowly.
         if outcome == Outcome::Error && !server.alive().await {
-            // Every case from here on would say the same, slowly.
             finished.logs = server.logs().await;
             let how = server.exit_status().await.unwrap_or_else(|| "it cannot be reached".to_owned());
-            self.failed(planned, format!("the server died during the run: {how}"));
+            self.failed(format!("the server died during the run: {how}"));
+            broken.cancel();
+        } else if outcome == Outcome::Error
+            && let Some(why) = target.instances.given_up().await
+        {
+            self.failed(why);
             broken.cancel();
         }
         self.emit(EventKind::CaseFinished(Box::new(finished)));
-        if self.options.fail_fast && !outcome.proves() && outcome != Outcome::NotMeasured {
-            self.cancel.cancel();
+        if self.run.options.fail_fast && !outcome.proves() && outcome != Outcome::NotMeasured {
+            self.run.cancel.cancel();
         }
     }
 }
@@ -282,78 +327,4 @@ fn order<'a>(planned: &'a PlannedTarget, target: &Target, seed: u64) -> Ordered<
         });
     }
     cases.into_iter().partition(|(_, case)| case.instance == Instance::Fresh && !target.can_launch())
-}
-
-fn not_measurable(target: &Target, case: &Case) -> CaseFinished {
-    CaseFinished {
-        target: target.label.clone(),
-        case: case.id.clone(),
-        outcome: Outcome::NotMeasured,
-        duration_ms: 0.0,
-        calls: 0,
-        failure: None,
-        notes: vec!["needs a second instance of the driver; an endpoint has one".to_owned()],
-        logs: Vec::new(),
-        namespace: None,
-    }
-}
-
-fn connect(uri: &str) -> Result<Endpoint, String> {
-    let channel = tonic::transport::Endpoint::from_shared(uri.to_owned())
-        .map_err(|error| format!("{uri}: {error}"))?
-        .connect_timeout(CONNECT_LIMIT)
-        .tcp_nodelay(true)
-        .initial_stream_window_size(1 << 20)
-        .initial_connection_window_size(16 << 20)
-        .connect_lazy();
-    Ok(Endpoint::new(channel))
-}
-
-fn planned(target: &PlannedTarget) -> TargetPlanned {
-    let Declaration { interfaces, guarantees } = &target.backend.declaration;
-    TargetPlanned {
-        target: target.label.clone(),
-        backend: target.backend.name.clone(),
-        setup: target.setup.name.clone(),
-        required: target.required,
-        declared: interfaces
-            .iter()
-            .map(|(id, traits)| DeclaredInterface {
-                interface: id.clone(),
-                traits: traits.iter().map(|(name, value)| (name.to_owned(), value)).collect(),
-            })
-            .collect(),
-        guarantees: guarantees.iter().map(|(name, value)| (name.to_owned(), value)).collect(),
-        cases: target
-            .cases
-            .iter()
-            .map(|case| PlannedCase {
-                id: case.id.clone(),
-                interface: case.interface().to_owned(),
-                kind: case.kind.as_str().to_owned(),
-                clauses: case.clauses.iter().map(|id| (*id).to_owned()).collect(),
-                sentence: case.sentence.to_owned(),
-                undeclared: case.kind == Kind::Refusal,
-            })
-            .collect(),
-    }
-}
-
-fn ready(planned: &PlannedTarget, server: &Server, target: &Target, took: Duration) -> TargetReady {
-    let provision = match planned.backend.driver {
-        DriverSpec::Endpoint { .. } => "endpoint".to_owned(),
-        DriverSpec::Builtin(_) => server.kind.to_string(),
-    };
-    let known = |version: &str| (!version.is_empty()).then(|| version.to_owned());
-    TargetReady {
-        target: planned.label.clone(),
-        provision: Provision {
-            provision,
-            server_version: known(&target.server_version),
-            driver_version: known(&target.driver_version),
-            ready_ms: took.as_millis() as u64,
-            effort: target.effort.to_string(),
-            call_cost_us: Some((target.call_cost.as_secs_f64() * 1e7).round() / 10.0),
-        },
-    }
 }

@@ -1,12 +1,14 @@
 //! Carries out one case and says what it came to.
 
-use crate::Target;
+use crate::{Target, instances::CaseInstances};
 use prism_interfaces::catalogue;
 use prism_reports::{
     Outcome,
     event::{CallRecord, CaseFinished, Failure as FailureRecord},
 };
-use prism_suites::{Case, Context, ContextParts, Failure, FailureKind, Kind, Verdict, client::Lifecycle};
+use prism_suites::{
+    Case, Context, ContextParts, Failure, FailureKind, Instances, Kind, Verdict, client::Lifecycle,
+};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -47,6 +49,7 @@ pub async fn execute(
         } else {
             format!("{}-r{tries}", execution.namespace)
         };
+        let instances = CaseInstances::new(&target.instances).await;
         let context = Context::new(
             ContextParts {
                 endpoint: target.endpoint.clone(),
@@ -55,13 +58,18 @@ pub async fn execute(
                 seed: case_seed(execution.seed, &case.id),
                 effort: target.effort,
                 clock: target.clock,
-                instances: target.instances(),
+                instances: Arc::clone(&instances) as Arc<dyn Instances>,
                 slots: Arc::clone(&target.slots),
                 watchdog: target.watchdog.clone(),
             },
             slot.take(),
         );
-        let verdict = carry_out(case, &context, execution.limit).await;
+        let mut verdict = carry_out(case, &context, execution.limit).await;
+        let found = instances.examine(verdict.is_ok()).await;
+        if let Some(crash) = found.crash {
+            // Whatever the case made of it, it was not about the driver's answers.
+            verdict = Err(Failure::harness(crash));
+        }
         let inconclusive = matches!(&verdict, Err(failure) if failure.kind == FailureKind::Inconclusive);
         if !execution.keep {
             drop_namespaces(&context).await;
@@ -79,8 +87,8 @@ pub async fn execute(
             duration_ms: (began.elapsed().as_secs_f64() * 1e6).round() / 1e3,
             calls: context.tap().calls(),
             failure: failure_record(case, &context, outcome, verdict.err(), execution),
-            notes: context.notes(),
-            logs: Vec::new(),
+            notes: context.notes().into_iter().chain(found.note).collect(),
+            logs: if outcome.proves() { Vec::new() } else { found.logs },
             namespace: execution.keep.then(|| context.namespace().to_owned()),
         };
     }

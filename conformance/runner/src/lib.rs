@@ -2,16 +2,24 @@
 //!
 //! - [`registry`]: every `backend.yaml`, checked.
 //! - [`provision`]: the servers that drivers need, found or started, and taken away again.
-//! - [`plan`]: which cases run against which targets.
+//! - [`mod@plan`]: which cases run against which targets.
+//! - [`driver`]: drivers that are processes of the run, or endpoints of somebody else.
 //! - [`target`]: a driver that runs.
 //! - [`engine`]: the plan, carried out.
 //! - [`execute`]: one case, from its first call to its outcome.
 
+pub mod driver;
 pub mod engine;
 pub mod execute;
+mod instances;
+mod lines;
 pub mod plan;
+mod process;
 pub mod provision;
+mod records;
 pub mod registry;
+mod secrets;
+mod smoke;
 pub mod target;
 
 pub use plan::{PlanError, PlannedTarget, Selection, plan};

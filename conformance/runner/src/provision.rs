@@ -9,8 +9,7 @@ mod container;
 mod context;
 mod engine;
 mod external;
-mod fill;
-mod lines;
+pub(crate) mod fill;
 mod process;
 mod ready;
 mod server;
@@ -88,7 +87,8 @@ pub async fn provision(
 ) -> Result<Server, NotProvisioned> {
     let mut settings = match &backend.driver {
         DriverSpec::Builtin(_) => BTreeMap::new(),
-        DriverSpec::Endpoint { settings, .. } => settings.clone(),
+        DriverSpec::Endpoint(remote) => remote.settings.clone(),
+        DriverSpec::Command(command) => command.settings.clone(),
     };
     let result = provision_setup(backend, setup, mode, context).await;
     let mut server = result.map_err(|error| match error {

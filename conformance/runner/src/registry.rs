@@ -5,6 +5,7 @@
 
 mod backend;
 mod checker;
+mod driver;
 mod interfaces;
 mod model;
 mod nearest;
@@ -18,7 +19,10 @@ mod yaml;
 
 use std::collections::BTreeMap;
 
-pub use model::{Backend, Container, DriverSpec, External, Origin, Process, Setup};
+pub use model::{
+    Backend, Container, DriverCommand, DriverSpec, External, MetadataValue, Origin, Process, Remote, Setup,
+    Tls, TlsIdentity,
+};
 pub use nearest::nearest;
 pub use problem::{Problem, RegistryErrors};
 pub use source::Source;

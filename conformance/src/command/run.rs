@@ -72,6 +72,7 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Trouble> {
         effort: args.effort.map(Into::into),
         jobs: args.jobs.map_or(processors * JOBS_PER_PROCESSOR, usize::from),
         case_limit: Duration::from_secs(args.case_timeout),
+        start_limit: Duration::from_secs(args.start_timeout),
         keep: args.keep,
         fail_fast: args.fail_fast,
         mode: args.provision.map(Mode::from).unwrap_or_default(),

@@ -109,17 +109,3 @@ fn every_mistake_of_a_backend_yaml_is_told_at_once_with_its_place() {
     tool.run(&["run", "--registry", "mine"]).exits(2);
     tool.run(&["validate", "--registry", "not-there"]).exits(2).complains("not-there");
 }
-
-#[test]
-fn a_driver_command_is_refused_with_what_to_do_instead() {
-    let tool = Tool::new();
-    tool.file(
-        "mine/backend.yaml",
-        "backend: mine\n\
-         description: d\n\
-         driver: { command: [\"./driver\", \"{address}\"] }\n\
-         interfaces: { keyvalue_basic: { max_key_bytes: 256, max_value_bytes: 1MiB } }\n\
-         guarantees: { consistency: linearizable, durability: none }\n",
-    );
-    tool.run(&["validate", "--registry", "mine"]).exits(2).complains("endpoint");
-}

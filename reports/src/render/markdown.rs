@@ -34,6 +34,8 @@ const VALUE_BYTES: usize = 1_500;
 const DETAIL_BYTES: usize = 6_000;
 /// How many of the last calls are shown.
 const CALLS: usize = 8;
+/// How many of the last lines of the target's log are shown.
+const LOG_LINES: usize = 10;
 /// How many cases of one cause are named.
 const NAMED: usize = 10;
 
@@ -155,6 +157,15 @@ fn failure(report: &Report, number: usize, group: &Group<'_>) -> String {
         let _ = write!(
             out,
             "\n<details><summary>Last calls to {}</summary>\n\n{calls}\n</details>\n",
+            html(&target.target)
+        );
+    }
+    if !case.logs.is_empty() {
+        let skipped = case.logs.len().saturating_sub(LOG_LINES);
+        let lines = escape::fenced("text", &escape::cap(&case.logs[skipped..].join("\n"), VALUE_BYTES));
+        let _ = write!(
+            out,
+            "\n<details><summary>Last lines of {}</summary>\n\n{lines}\n</details>\n",
             html(&target.target)
         );
     }

@@ -31,6 +31,8 @@ const FIELD_BYTES: usize = 2_000;
 const DETAIL_LINES: usize = 40;
 /// How many of the last calls are shown.
 const CALLS: usize = 8;
+/// How many of the last lines of the target's log are shown.
+const LOG_LINES: usize = 10;
 /// How many cases of one cause are named.
 const NAMED: usize = 5;
 /// How many causes are told in full.
@@ -214,6 +216,8 @@ impl Page<'_> {
             let before = if skipped > 0 { format!("({skipped} before)\n") } else { String::new() };
             self.evidence("calls", &format!("{before}{}", calls.join("\n")));
         }
+        let skipped = case.logs.len().saturating_sub(LOG_LINES);
+        self.evidence("log", &case.logs[skipped..].join("\n"));
         self.field("kept in", case.namespace.as_deref().unwrap_or_default());
         if !group.others().is_empty() {
             let others: Vec<String> = group

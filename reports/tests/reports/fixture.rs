@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use prism_reports::event::{
-    CallRecord, CaseFinished, ClauseInfo, ClauseLevel, DeclaredInterface, Failure, Host, PlannedCase,
-    Provision, RunFinished, RunStarted, TargetFailed, TargetNotMeasured, TargetPlanned, TargetReady,
+    CallRecord, CaseFinished, ClauseInfo, ClauseLevel, DeclaredInterface, Described, DescribedInterface,
+    Failure, Host, PlannedCase, Provision, RunFinished, RunStarted, TargetFailed, TargetNotMeasured,
+    TargetPlanned, TargetReady,
 };
 use prism_reports::{Event, EventKind, Outcome, SCHEMA_VERSION};
 
@@ -149,6 +150,14 @@ pub(crate) fn ready(target: &str, provision: &str, server: Option<&str>) -> Even
             ready_ms: 12,
             effort: "standard".into(),
             call_cost_us: Some(2.5),
+            described: (provision != "embedded").then(|| Described {
+                name: target.into(),
+                interfaces: vec![DescribedInterface {
+                    interface: "keyvalue_basic".into(),
+                    proto_hash: "ab12".into(),
+                    traits: BTreeMap::from([("max_key_bytes".into(), NASTY.into())]),
+                }],
+            }),
         },
     })
 }

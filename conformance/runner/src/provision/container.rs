@@ -24,11 +24,13 @@ use super::{
     Context, Refusal, Server,
     engine::Engine,
     fill::{self, Place},
-    lines::{KEPT, with_lines},
     ready::{NotReady, Probe, wait},
     server::{ProvisionKind, Running},
 };
-use crate::registry::{Container, Setup};
+use crate::{
+    lines::{KEPT, with_lines},
+    registry::{Container, Setup},
+};
 
 /// The label that tells which run a container belongs to.
 const RUN_LABEL: &str = "org.prism.conformance.run";

@@ -59,11 +59,11 @@ impl Context {
     }
 
     /// A variable of the environment; one that is set to nothing counts as not set.
-    pub(super) fn variable(&self, name: &str) -> Option<String> {
+    pub(crate) fn variable(&self, name: &str) -> Option<String> {
         (self.environment)(name).filter(|value| !value.is_empty())
     }
 
-    pub(super) fn ready_within(&self) -> Duration {
+    pub(crate) fn ready_within(&self) -> Duration {
         self.ready_within
     }
 

@@ -12,21 +12,21 @@ use crate::registry::placeholder::{self, ADDRESS, HOST, PORT, SOCKET, WORKDIR};
 
 /// Where a server is.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Place {
-    pub(super) host: Option<String>,
-    pub(super) port: Option<u16>,
-    pub(super) socket: Option<PathBuf>,
-    pub(super) workdir: Option<PathBuf>,
+pub(crate) struct Place {
+    pub(crate) host: Option<String>,
+    pub(crate) port: Option<u16>,
+    pub(crate) socket: Option<PathBuf>,
+    pub(crate) workdir: Option<PathBuf>,
 }
 
 impl Place {
     /// A server that listens on a port.
-    pub(super) fn at(host: &str, port: u16) -> Self {
+    pub(crate) fn at(host: &str, port: u16) -> Self {
         Self { host: Some(host.to_owned()), port: Some(port), ..Self::default() }
     }
 
     /// `host:port`, with brackets around an IPv6 address.
-    pub(super) fn address(&self) -> Option<String> {
+    pub(crate) fn address(&self) -> Option<String> {
         match (self.host.as_deref()?, self.port?) {
             (host, port) if host.contains(':') => Some(format!("[{host}]:{port}")),
             (host, port) => Some(format!("{host}:{port}")),
@@ -34,7 +34,7 @@ impl Place {
     }
 
     /// Fills in one text. The error says which name it needs that this server does not have.
-    pub(super) fn fill(&self, what: &str, text: &str) -> Result<String, String> {
+    pub(crate) fn fill(&self, what: &str, text: &str) -> Result<String, String> {
         placeholder::fill(text, |name| match name {
             ADDRESS => self.address(),
             HOST => self.host.clone(),
@@ -47,7 +47,7 @@ impl Place {
     }
 
     /// Fills in all values of a map.
-    pub(super) fn fill_map(
+    pub(crate) fn fill_map(
         &self,
         what: &str,
         map: &BTreeMap<String, String>,
@@ -59,12 +59,12 @@ impl Place {
 }
 
 /// A fresh folder, if any of the texts asks for one.
-pub(super) fn workdir_for<'t>(mut texts: impl Iterator<Item = &'t String>) -> io::Result<Option<TempDir>> {
+pub(crate) fn workdir_for<'t>(mut texts: impl Iterator<Item = &'t String>) -> io::Result<Option<TempDir>> {
     texts.any(|text| placeholder::uses(text, WORKDIR)).then(workdir).transpose()
 }
 
 /// A fresh folder.
-pub(super) fn workdir() -> io::Result<TempDir> {
+pub(crate) fn workdir() -> io::Result<TempDir> {
     tempfile::Builder::new().prefix("prism-").tempdir()
 }
 

@@ -8,9 +8,9 @@ use tokio::time::Instant;
 use super::{
     container::RunningContainer,
     fill::{self, Place},
-    process::RunningProcess,
     ready::{Probe, wait},
 };
+use crate::process::RunningProcess;
 
 /// Where a server came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -10,7 +10,7 @@ use prism_interfaces::traits::Declaration;
 use tokio::time::timeout;
 
 use super::*;
-use crate::registry::{Container, External, Origin, Process};
+use crate::registry::{Container, External, Origin, Process, Remote};
 
 /// Where the tiny server listens when this test binary is started as one.
 const TINY_SERVER: &str = "PRISM_TINY_SERVER";
@@ -130,10 +130,11 @@ async fn an_embedded_set_up_has_its_settings_and_a_folder_if_it_asks_for_one() {
 
 #[tokio::test]
 async fn the_settings_of_an_endpoint_come_with_those_of_the_set_up() {
-    let driver = DriverSpec::Endpoint {
+    let driver = DriverSpec::Endpoint(Remote {
         uri: "http://127.0.0.1:1".to_owned(),
         settings: settings(&[("a", "driver"), ("b", "driver")]),
-    };
+        ..Remote::default()
+    });
     let setup = Setup { settings: settings(&[("b", "set-up")]), ..setup() };
     let backend = Backend { driver, ..backend(setup) };
     let server = provision(&backend, &backend.setups[0], Mode::Any, &context()).await.unwrap();

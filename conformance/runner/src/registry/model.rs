@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use prism_interfaces::traits::Declaration;
 
+use super::placeholder::{self, SOCKET};
+
 /// One backend: a driver, the servers that it can run against, and what it declares.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Backend {
@@ -29,12 +31,86 @@ pub enum DriverSpec {
     /// A driver of this build, by its name.
     Builtin(String),
     /// A driver that somebody else serves.
-    Endpoint {
-        /// `http://` or `https://` with host and port.
-        uri: String,
-        /// What it is initialized with, besides the settings of the set-up.
-        settings: BTreeMap<String, String>,
-    },
+    Endpoint(Remote),
+    /// A driver that is started as a process.
+    Command(DriverCommand),
+}
+
+/// A driver that somebody else serves.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Remote {
+    /// `http://` or `https://` with host and port.
+    pub uri: String,
+    /// What it is initialized with, besides the settings of the set-up.
+    pub settings: BTreeMap<String, String>,
+    /// Only with `https://`; without it the certificates of the system are trusted.
+    pub tls: Option<Tls>,
+    /// What every call carries, by the name of the header.
+    pub metadata: BTreeMap<String, MetadataValue>,
+}
+
+/// How a driver behind TLS is trusted, and trusts. Files are PEM, relative to the folder of backend.yaml.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// The certificates that are trusted in place of those of the system.
+    pub ca: Option<String>,
+    /// The certificate to present, with its key.
+    pub identity: Option<TlsIdentity>,
+    /// The name that the certificate of the driver must have, where it is not the host of the endpoint.
+    pub domain: Option<String>,
+}
+
+/// The certificate to present.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsIdentity {
+    /// The file of the certificate.
+    pub cert: String,
+    /// The file of its key.
+    pub key: String,
+}
+
+/// The value of a header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MetadataValue {
+    /// The value itself.
+    Text(String),
+    /// The environment variable that holds it; it never shows in a report. Where it is not set, the target is an
+    /// error.
+    Env(String),
+}
+
+/// A driver that is started as a process, once for every instance that is needed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DriverCommand {
+    /// The program and its arguments, with placeholders for where to listen; never empty. It is started in the folder
+    /// of backend.yaml, and a program with a `/` in it is relative to that.
+    pub command: Vec<String>,
+    /// What it is initialized with, besides the settings of the set-up.
+    pub settings: BTreeMap<String, String>,
+    /// Environment variables besides the inherited ones, with placeholders.
+    pub env: BTreeMap<String, String>,
+    /// What it stores lives in its process, so that a second one would be another server (`instances: one`).
+    pub one_instance: bool,
+}
+
+impl DriverSpec {
+    /// Why there cannot be two instances on the same server; `None` where there can.
+    pub fn alone(&self) -> Option<&'static str> {
+        match self {
+            Self::Endpoint(_) => Some("needs a second instance of the driver; an endpoint has one"),
+            Self::Command(command) if command.one_instance => {
+                Some("needs a second instance of the driver; backend.yaml says `instances: one`")
+            }
+            Self::Builtin(_) | Self::Command(_) => None,
+        }
+    }
+}
+
+impl DriverCommand {
+    /// Whether it listens on a Unix socket, and not on a port.
+    pub fn uses_socket(&self) -> bool {
+        self.command.iter().chain(self.env.values()).any(|text| placeholder::uses(text, SOCKET))
+    }
 }
 
 /// One way of running a backend: a version of its server, or a mode of an embedded one.

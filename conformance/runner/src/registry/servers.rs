@@ -215,7 +215,7 @@ fn read_process(checker: &mut Checker<'_>, field: Field<'_>) -> Option<Process> 
     Some(Process { command, env })
 }
 
-fn read_env(
+pub(super) fn read_env(
     checker: &mut Checker<'_>,
     fields: &Fields<'_>,
     placeholders: &[&str],
@@ -226,7 +226,7 @@ fn read_env(
     Some(env)
 }
 
-fn check_placeholders<'t>(
+pub(super) fn check_placeholders<'t>(
     checker: &mut Checker<'_>,
     field: Field<'_>,
     what: &str,
@@ -259,7 +259,7 @@ fn is_name(text: &str) -> bool {
             .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte))
 }
 
-fn is_variable(text: &str) -> bool {
+pub(super) fn is_variable(text: &str) -> bool {
     !text.starts_with(|first: char| first.is_ascii_digit())
         && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
 }

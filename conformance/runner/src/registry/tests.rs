@@ -112,9 +112,50 @@ fn an_endpoint_needs_no_servers() {
     .unwrap();
     let stranger = registry.find("stranger").unwrap();
     let settings = BTreeMap::from([("mode".to_owned(), "fast".to_owned())]);
-    assert_eq!(stranger.driver, DriverSpec::Endpoint { uri: "http://127.0.0.1:50051".to_owned(), settings });
+    let uri = "http://127.0.0.1:50051".to_owned();
+    assert_eq!(stranger.driver, DriverSpec::Endpoint(Remote { uri, settings, ..Remote::default() }));
     assert_eq!(stranger.setups.len(), 1);
     assert!(stranger.setups[0].default && !stranger.setups[0].needs_server());
+}
+
+#[test]
+fn a_command_and_a_guarded_endpoint_are_read() {
+    let tail = "interfaces: { keyvalue_basic: { max_key_bytes: 256, max_value_bytes: 1 } }\n\
+                guarantees: { consistency: sequential, durability: none }\n";
+    let driver = |text: &str| {
+        let text = format!("backend: stranger\ndescription: D\ndriver: {text}\n{tail}");
+        let registry = load("stranger.yaml", String::leak(text)).unwrap();
+        registry.find("stranger").unwrap().driver.clone()
+    };
+    let map = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), value.to_owned())]);
+    let expected = DriverCommand {
+        command: vec!["./my-driver".to_owned(), "--listen".to_owned(), "{socket}".to_owned()],
+        settings: map("mode", "fast"),
+        env: map("LOG", "{workdir}/log"),
+        one_instance: true,
+    };
+    assert!(expected.uses_socket());
+    let command = "{ command: [./my-driver, --listen, \"{socket}\"], settings: { mode: fast }, \
+                   env: { LOG: \"{workdir}/log\" }, instances: one }";
+    assert_eq!(driver(command), DriverSpec::Command(expected));
+
+    let expected = Remote {
+        uri: "https://driver.example:443".to_owned(),
+        settings: BTreeMap::new(),
+        tls: Some(Tls {
+            ca: Some("ca.pem".to_owned()),
+            identity: Some(TlsIdentity { cert: "me.pem".to_owned(), key: "me.key".to_owned() }),
+            domain: Some("driver".to_owned()),
+        }),
+        metadata: BTreeMap::from([
+            ("authorization".to_owned(), MetadataValue::Env("TOKEN".to_owned())),
+            ("x-tenant".to_owned(), MetadataValue::Text("acme".to_owned())),
+        ]),
+    };
+    let endpoint = "{ endpoint: \"https://driver.example:443\", \
+                    tls: { ca: ca.pem, cert: me.pem, key: me.key, domain: driver }, \
+                    metadata: { authorization: { env: TOKEN }, x-tenant: acme } }";
+    assert_eq!(driver(endpoint), DriverSpec::Endpoint(expected));
 }
 
 #[test]
@@ -139,9 +180,45 @@ fn contradictions_are_found_wherever_they_are() {
         ("driver: redis\n", "3:9: `driver` is a text, not a mapping"),
         ("driver:\n", "3:7: `driver` is nothing, not a mapping"),
         ("driver: {}\n", "3:1: the driver is not named"),
+        ("driver: { command: [./x], instances: 1 }\n", "`instances` is `1` [write `many`, or `one`"),
+        ("driver: { endpoint: \"http://a:1\", instances: one }\n", "`instances` stands beside `endpoint`"),
+        ("driver: { command: [] }\n", "3:20: `command` names no program"),
+        ("driver: { command: \"./x {address}\" }\n", "`command` is a text, not a list"),
         (
-            "driver: { command: [./x] }\n",
-            "3:11: `driver: command` is not supported yet [serve the driver yourself and use `driver: { endpoint: … }`]",
+            "driver: { command: [./x, \"{adress}\"] }\n",
+            "`{adress}` means nothing in `command` [write `{address}`]",
+        ),
+        (
+            "driver: { command: [./x, \"{address}\"], env: { SOCK: \"{socket}\" } }\n",
+            "the driver is told of a port and of a socket",
+        ),
+        (
+            "driver: { command: [./x], tls: {} }\n",
+            "`tls` stands beside `command` [remove it; only `endpoint` can have it]",
+        ),
+        ("driver: { command: [./x], endpoint: \"http://a:1\" }\n", "`endpoint`, `command` are given"),
+        ("driver: { endpoint: \"http://a:1\", env: { A: b } }\n", "`env` stands beside `endpoint`"),
+        (
+            "driver: { endpoint: \"http://a:1\", tls: { ca: x.pem } }\n",
+            "`tls` is given, but the endpoint is `http://`",
+        ),
+        ("driver: { endpoint: \"https://a:1\", tls: { cert: x } }\n", "`tls` has `cert` without `key`"),
+        (
+            "driver: { endpoint: \"http://a:1\", metadata: { Authorization: x } }\n",
+            "`Authorization` cannot be metadata: it is not a lower-case header name",
+        ),
+        (
+            "driver: { endpoint: \"http://a:1\", metadata: { prism-namespace: x } }\n",
+            "it belongs to the contract",
+        ),
+        ("driver: { endpoint: \"http://a:1\", metadata: { grpc-timeout: x } }\n", "it belongs to gRPC"),
+        (
+            "driver: { endpoint: \"http://a:1\", metadata: { a: { env: my-token } } }\n",
+            "`my-token` is not a name for an environment variable",
+        ),
+        (
+            "driver: { endpoint: \"http://a:1\", metadata: { a: \"x\\ny\" } }\n",
+            "the value of `a` cannot be sent",
         ),
         ("driver: { builtin: redis, settings: { a: b } }\n", "`settings` stands beside `builtin`"),
         ("driver: { endpoint: \"127.0.0.1:1\" }\n", "the endpoint is"),

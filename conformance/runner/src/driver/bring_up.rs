@@ -1,0 +1,90 @@
+//! Leading a driver from wherever it is to running.
+
+use prism_interfaces::{Endpoint, lifecycle::v1::Health};
+use prism_suites::{Seam, client::Lifecycle};
+use std::{
+    collections::BTreeMap,
+    error::Error,
+    time::{Duration, Instant},
+};
+use tonic::{Code, Status};
+
+/// The first pause between two attempts to start a driver, and the longest.
+const PAUSES: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(500)];
+
+/// Whether an instance is known to be new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Before {
+    /// Nobody has called it yet.
+    New,
+    /// It may run already; whatever state it is in, it has to end up healthy.
+    Anything,
+}
+
+/// Initializes and starts a driver, and asks for its health.
+pub(crate) async fn bring_up(
+    endpoint: &Endpoint,
+    settings: &BTreeMap<String, String>,
+    before: Before,
+) -> Result<(), Status> {
+    let lifecycle = Lifecycle::new(endpoint.layer(Seam::bare()));
+    let tolerate = |result: Result<(), Status>| match result {
+        Err(status) if before == Before::Anything && status.code() == Code::FailedPrecondition => Ok(()),
+        other => other,
+    };
+    tolerate(lifecycle.initialize(settings).await)?;
+    tolerate(lifecycle.start().await)?;
+    let (health, message) = lifecycle.health().await?;
+    if health != Health::Healthy {
+        return Err(Status::unavailable(format!("the driver is not healthy: {message}")));
+    }
+    Ok(())
+}
+
+/// Tries again until `patience` has passed, because a server that was just started may not be ready; an error that
+/// trying again cannot help ends it at once. Every attempt is on what `instance` gives.
+pub(crate) async fn bring_up_patiently(
+    mut instance: impl FnMut() -> Endpoint,
+    settings: &BTreeMap<String, String>,
+    first: Before,
+    again: Before,
+    patience: Duration,
+) -> Result<Endpoint, String> {
+    let began = Instant::now();
+    let [mut pause, longest] = PAUSES;
+    let mut before = first;
+    loop {
+        let endpoint = instance();
+        match bring_up(&endpoint, settings, before).await {
+            Ok(()) => return Ok(endpoint),
+            Err(status) if worth_trying_again(&status) && began.elapsed() < patience => {
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(longest);
+                before = again;
+            }
+            Err(status) => return Err(explain(&status)),
+        }
+    }
+}
+
+fn worth_trying_again(status: &Status) -> bool {
+    matches!(
+        status.code(),
+        Code::Unavailable | Code::DeadlineExceeded | Code::Aborted | Code::ResourceExhausted
+    )
+}
+
+/// A status with the reasons behind it, in one line.
+pub(crate) fn explain(status: &Status) -> String {
+    let mut text = prism_suites::verdict::describe(status);
+    let mut source = status.source();
+    while let Some(error) = source {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        source = error.source();
+    }
+    text
+}

@@ -1,0 +1,253 @@
+//! The instances of a driver: the one that cases share, a second one, and fresh ones of a case's own.
+
+use crate::{
+    driver::{
+        Budget, CommandDriver, DriverProcess, Stopping, Supervised, Watch,
+        bring_up::{Before, bring_up, explain},
+    },
+    target::Launcher,
+};
+use async_trait::async_trait;
+use prism_interfaces::Endpoint;
+use prism_suites::{Failure, FreshInstance, Instances, client::Lifecycle};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::{sync::OnceCell, time::timeout};
+use tonic::Code;
+
+/// How long an instance may take over `Lifecycle.Stop` when the run is over.
+const STOP_LIMIT: Duration = Duration::from_secs(5);
+
+/// How long a second instance may take to start; the first one did it already.
+const SECOND_LIMIT: Duration = Duration::from_secs(30);
+
+/// How many lines of a driver go with a case.
+const LOG_LINES: usize = 50;
+
+/// All instances of a target.
+pub(crate) struct TargetInstances {
+    kind: Kind,
+    settings: BTreeMap<String, String>,
+}
+
+enum Kind {
+    /// In this process, or anywhere that a launcher reaches.
+    Launched { launch: Launcher, shared: Endpoint, second: OnceCell<Endpoint> },
+    /// Processes of this run.
+    Processes(Box<Processes>),
+    /// One instance that somebody else runs.
+    Elsewhere(Endpoint),
+}
+
+struct Processes {
+    driver: Arc<CommandDriver>,
+    budget: Budget,
+    shared: Supervised,
+    second: OnceCell<Supervised>,
+    stopping: Stopping,
+}
+
+impl TargetInstances {
+    /// Of a launcher, which made the shared instance as well; that one runs.
+    pub(crate) fn launched(launch: Launcher, shared: Endpoint, settings: BTreeMap<String, String>) -> Self {
+        Self { kind: Kind::Launched { launch, shared, second: OnceCell::new() }, settings }
+    }
+
+    /// One instance that somebody else runs.
+    pub(crate) fn elsewhere(endpoint: Endpoint, settings: BTreeMap<String, String>) -> Self {
+        Self { kind: Kind::Elsewhere(endpoint), settings }
+    }
+
+    /// Starts the shared instance of a driver that is a process.
+    pub(crate) async fn start_process(
+        driver: Arc<CommandDriver>,
+        patience: Duration,
+    ) -> Result<Self, String> {
+        let budget = Budget::new();
+        let shared = Supervised::start(Arc::clone(&driver), "the driver", budget.clone(), patience).await?;
+        let settings = driver.settings().clone();
+        let second = OnceCell::new();
+        let processes = Processes { driver, budget, shared, second, stopping: Stopping::default() };
+        Ok(Self { kind: Kind::Processes(Box::new(processes)), settings })
+    }
+
+    /// The instance that cases share.
+    pub(crate) fn shared(&self) -> Endpoint {
+        match &self.kind {
+            Kind::Launched { shared, .. } => shared.clone(),
+            Kind::Processes(processes) => processes.shared.endpoint(),
+            Kind::Elsewhere(endpoint) => endpoint.clone(),
+        }
+    }
+
+    /// Whether there can be more than one.
+    pub(crate) fn can_launch(&self) -> bool {
+        !matches!(self.kind, Kind::Elsewhere(_))
+    }
+
+    /// Puts the one instance that there is back into service.
+    pub(crate) async fn revive(&self) -> Result<(), String> {
+        let shared = self.shared();
+        let _ = Lifecycle::new(shared.clone()).stop().await;
+        bring_up(&shared, &self.settings, Before::Anything).await.map_err(|status| explain(&status))
+    }
+
+    /// The last lines that the shared instance wrote; none for one that is no process of this run.
+    pub(crate) async fn logs(&self) -> Vec<String> {
+        match &self.kind {
+            Kind::Processes(processes) => processes.shared.logs().await,
+            Kind::Launched { .. } | Kind::Elsewhere(_) => Vec::new(),
+        }
+    }
+
+    /// Why the driver will not be started again, where it has crashed too often.
+    pub(crate) async fn given_up(&self) -> Option<String> {
+        match &self.kind {
+            Kind::Processes(processes) => match (processes.shared.given_up().await, processes.second.get()) {
+                (None, Some(second)) => second.given_up().await,
+                (given_up, _) => given_up,
+            },
+            Kind::Launched { .. } | Kind::Elsewhere(_) => None,
+        }
+    }
+
+    /// Ends what was started here. An instance of somebody else's stays as it is.
+    pub(crate) async fn stop(&self) {
+        match &self.kind {
+            Kind::Elsewhere(_) => {}
+            Kind::Launched { shared, second, .. } => {
+                for endpoint in [Some(shared), second.get()].into_iter().flatten() {
+                    let _ = timeout(STOP_LIMIT, Lifecycle::new(endpoint.clone()).stop()).await;
+                }
+            }
+            Kind::Processes(processes) => {
+                let second = async {
+                    if let Some(second) = processes.second.get() {
+                        second.stop().await;
+                    }
+                };
+                tokio::join!(processes.shared.stop(), second, processes.stopping.finish());
+            }
+        }
+    }
+}
+
+/// What one case uses of the instances, watched for processes that end.
+pub(crate) struct CaseInstances {
+    all: Arc<TargetInstances>,
+    /// Of the shared instance, and of the second where the case uses it.
+    watches: Mutex<[Option<Watch>; 2]>,
+    /// The processes of the case's own.
+    own: Mutex<Vec<Arc<DriverProcess>>>,
+}
+
+/// What became of the processes under a case.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// How one of them ended; the verdict of the case is then worth nothing.
+    pub(crate) crash: Option<String>,
+    /// One of the case's own that went without complaint, which a verdict stands beside.
+    pub(crate) note: Option<String>,
+    /// What they wrote meanwhile, where the case was not satisfied.
+    pub(crate) logs: Vec<String>,
+}
+
+impl CaseInstances {
+    /// For a case that begins now.
+    pub(crate) async fn new(all: &Arc<TargetInstances>) -> Arc<Self> {
+        let watch = match &all.kind {
+            Kind::Processes(processes) => Some(processes.shared.watch().await),
+            Kind::Launched { .. } | Kind::Elsewhere(_) => None,
+        };
+        Arc::new(Self { all: Arc::clone(all), watches: Mutex::new([watch, None]), own: Mutex::default() })
+    }
+
+    /// After the case.
+    pub(crate) async fn examine(&self, satisfied: bool) -> Found {
+        let Kind::Processes(processes) = &self.all.kind else { return Found::default() };
+        let mut found = Found::default();
+        let watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let own = self.own.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let supervised = [Some(&processes.shared), processes.second.get()];
+        for (supervised, watch) in supervised.into_iter().zip(&watches) {
+            let (Some(supervised), Some(watch)) = (supervised, watch) else { continue };
+            found.crash = found.crash.or(supervised.examine(watch, satisfied).await);
+        }
+        if satisfied && found.crash.is_none() {
+            return found;
+        }
+        for process in &own {
+            let Some(crash) = process.crash().await else { continue };
+            let told = crash.tell("a driver that the case had started");
+            if crash.quiet {
+                found.note = Some(told.lines().next().unwrap_or_default().to_owned());
+            } else {
+                found.crash = found.crash.or(Some(told));
+            }
+        }
+        found.logs = if own.is_empty() {
+            watches.iter().flatten().flat_map(Watch::logs).collect()
+        } else {
+            own.iter().flat_map(|process| process.lines().snapshot()).collect()
+        };
+        found.logs.drain(..found.logs.len().saturating_sub(LOG_LINES));
+        found
+    }
+}
+
+#[async_trait]
+impl Instances for CaseInstances {
+    async fn second(&self) -> Result<Endpoint, Failure> {
+        let begun = |status| Failure::from(status).during("starting a second instance");
+        match &self.all.kind {
+            Kind::Elsewhere(_) => Err(Failure::harness("an endpoint has one instance")),
+            Kind::Launched { launch, second, .. } => {
+                let second = second.get_or_try_init(|| async {
+                    let endpoint = launch();
+                    bring_up(&endpoint, &self.all.settings, Before::New).await.map(|()| endpoint)
+                });
+                Ok(second.await.map_err(begun)?.clone())
+            }
+            Kind::Processes(processes) => {
+                let Processes { driver, budget, second, .. } = &**processes;
+                let started = second.get_or_try_init(|| {
+                    let who = "the second instance of the driver";
+                    Supervised::start(Arc::clone(driver), who, budget.clone(), SECOND_LIMIT)
+                });
+                let second = started
+                    .await
+                    .map_err(|why| Failure::harness(why).during("starting a second instance"))?;
+                let watch = second.watch().await;
+                self.watches.lock().unwrap_or_else(PoisonError::into_inner)[1] = Some(watch);
+                Ok(second.endpoint())
+            }
+        }
+    }
+
+    async fn fresh(&self) -> Result<FreshInstance, Failure> {
+        let endpoint = match &self.all.kind {
+            Kind::Launched { launch, .. } => launch(),
+            Kind::Processes(processes) => {
+                let process = processes.driver.launch().await;
+                let process =
+                    process.map_err(|why| Failure::harness(why).during("starting a fresh instance"))?;
+                self.own.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&process));
+                processes.stopping.lease(process)
+            }
+            Kind::Elsewhere(endpoint) => {
+                // The engine runs such cases alone, and revives the driver afterwards.
+                match Lifecycle::new(endpoint.clone()).stop().await {
+                    Ok(()) => endpoint.clone(),
+                    Err(status) if status.code() == Code::FailedPrecondition => endpoint.clone(),
+                    Err(status) => {
+                        return Err(Failure::from(status).during("stopping the driver for a fresh start"));
+                    }
+                }
+            }
+        };
+        Ok(FreshInstance { endpoint, settings: self.all.settings.clone() })
+    }
+}

@@ -1,0 +1,96 @@
+//! What the event log is told of targets and cases.
+
+use crate::{plan::PlannedTarget, provision::Server, registry::DriverSpec, target::Target};
+use prism_interfaces::{lifecycle::v1::InterfaceDescription, traits::Declaration};
+use prism_reports::{
+    Outcome,
+    event::{
+        CaseFinished, DeclaredInterface, Described, DescribedInterface, PlannedCase, Provision,
+        TargetPlanned, TargetReady,
+    },
+};
+use prism_suites::{Case, Kind};
+use std::time::Duration;
+
+/// A case that this kind of driver cannot be put to.
+pub(crate) fn not_measurable(target: &Target, case: &Case, why: &str) -> CaseFinished {
+    CaseFinished {
+        target: target.label.clone(),
+        case: case.id.clone(),
+        outcome: Outcome::NotMeasured,
+        duration_ms: 0.0,
+        calls: 0,
+        failure: None,
+        notes: vec![why.to_owned()],
+        logs: Vec::new(),
+        namespace: None,
+    }
+}
+
+pub(crate) fn planned(target: &PlannedTarget) -> TargetPlanned {
+    let Declaration { interfaces, guarantees } = &target.backend.declaration;
+    TargetPlanned {
+        target: target.label.clone(),
+        backend: target.backend.name.clone(),
+        setup: target.setup.name.clone(),
+        required: target.required,
+        declared: interfaces
+            .iter()
+            .map(|(id, traits)| DeclaredInterface {
+                interface: id.clone(),
+                traits: traits.iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            })
+            .collect(),
+        guarantees: guarantees.iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        cases: target
+            .cases
+            .iter()
+            .map(|case| PlannedCase {
+                id: case.id.clone(),
+                interface: case.interface().to_owned(),
+                kind: case.kind.as_str().to_owned(),
+                clauses: case.clauses.iter().map(|id| (*id).to_owned()).collect(),
+                sentence: case.sentence.to_owned(),
+                undeclared: case.kind == Kind::Refusal,
+            })
+            .collect(),
+    }
+}
+
+pub(crate) fn ready(
+    planned: &PlannedTarget,
+    server: &Server,
+    target: &Target,
+    took: Duration,
+) -> TargetReady {
+    let provision = match planned.backend.driver {
+        DriverSpec::Endpoint(_) => "endpoint".to_owned(),
+        DriverSpec::Command(_) => "command".to_owned(),
+        DriverSpec::Builtin(_) => server.kind.to_string(),
+    };
+    let described = &target.described;
+    let known = |version: &str| (!version.is_empty()).then(|| version.to_owned());
+    TargetReady {
+        target: planned.label.clone(),
+        provision: Provision {
+            provision,
+            server_version: known(&described.server_version),
+            driver_version: known(&described.version),
+            ready_ms: took.as_millis() as u64,
+            effort: target.effort.to_string(),
+            call_cost_us: Some((target.call_cost.as_secs_f64() * 1e7).round() / 10.0),
+            described: Some(Described {
+                name: described.name.clone(),
+                interfaces: described.interfaces.iter().map(described_interface).collect(),
+            }),
+        },
+    }
+}
+
+fn described_interface(described: &InterfaceDescription) -> DescribedInterface {
+    DescribedInterface {
+        interface: described.id.clone(),
+        proto_hash: described.proto_hash.clone(),
+        traits: described.traits.clone().into_iter().collect(),
+    }
+}
