@@ -226,7 +226,7 @@ pub struct MutantsArgs {
     /// How many operations and histories are generated.
     #[arg(long, default_value = "standard")]
     pub effort: EffortArg,
-    /// How many mutants to try at once. Default: the number of processors.
+    /// How many mutants to try at once. Default: four for each processor.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: Option<u16>,
     /// What to print.

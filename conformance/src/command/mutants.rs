@@ -8,6 +8,10 @@ use crate::{
 use prism_reports::exit;
 use std::{fmt::Write as _, process::ExitCode};
 
+/// How many mutants are tried at once for each processor: most of the time is spent waiting for messages that a mutant
+/// has lost.
+const JOBS_PER_PROCESSOR: usize = 4;
+
 /// Runs the matrix. Exit code 1 where a mutant survives, a case kills nothing or does not pass on the reference driver.
 pub fn mutants(args: &MutantsArgs) -> Result<ExitCode, Trouble> {
     let registry = registry(&RegistryArgs { registry: Vec::new() })?;
@@ -16,9 +20,10 @@ pub fn mutants(args: &MutantsArgs) -> Result<ExitCode, Trouble> {
         cases: args.case.clone(),
         seed: args.seed,
         effort: args.effort.into(),
-        jobs: args
-            .jobs
-            .map_or_else(|| std::thread::available_parallelism().map_or(2, usize::from), usize::from),
+        jobs: args.jobs.map_or_else(
+            || JOBS_PER_PROCESSOR * std::thread::available_parallelism().map_or(2, usize::from),
+            usize::from,
+        ),
     };
     let runtime = tokio::runtime::Runtime::new().map_err(|error| Trouble::incomplete(error.to_string()))?;
     let matrix = runtime

@@ -10,7 +10,7 @@ use prism_suites::Effort;
 #[tokio::test(flavor = "multi_thread")]
 async fn every_mutant_is_killed_and_every_case_kills() {
     let registry = Registry::load(&builtins::sources()).expect("no mistakes");
-    let options = MatrixOptions { mutants: vec![], cases: vec![], seed: 1, effort: Effort::Quick, jobs: 2 };
+    let options = MatrixOptions { mutants: vec![], cases: vec![], seed: 1, effort: Effort::Quick, jobs: 8 };
     let matrix = kill_matrix::run(&registry, &options, |_| {}).await.expect("the reference driver runs");
     assert_eq!(matrix.broken, [], "cases that are not green on the reference driver");
     let survivors: Vec<&str> = matrix.survivors().map(|mutant| mutant.id).collect();
