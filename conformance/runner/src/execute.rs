@@ -65,6 +65,14 @@ pub async fn execute(
             slot.take(),
         );
         let mut verdict = carry_out(case, &context, execution.limit).await;
+        if let Err(failure) = &mut verdict
+            && failure.kind == FailureKind::Violation
+            && context.tap().lost() > 0
+        {
+            // What a case makes of answers that never came says nothing about the driver's.
+            failure.kind = FailureKind::Unreachable;
+            failure.message = format!("the connection to the driver failed; then: {}", failure.message);
+        }
         let found = instances.examine(verdict.is_ok()).await;
         if let Some(crash) = found.crash {
             // Whatever the case made of it, it was not about the driver's answers.

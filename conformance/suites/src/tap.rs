@@ -1,8 +1,9 @@
 //! Watches the calls of a case at the seam.
 
-use prism_interfaces::Endpoint;
+use prism_interfaces::{Endpoint, EndpointError};
 use std::{
     collections::VecDeque,
+    error::Error,
     future::Future,
     pin::Pin,
     sync::{
@@ -12,7 +13,7 @@ use std::{
     task::{Context, Poll},
     time::{Duration, Instant},
 };
-use tonic::{Code, body::Body};
+use tonic::{Code, TimeoutExpired, body::Body};
 use tower::{Layer, Service};
 
 /// How many of the last calls are kept.
@@ -35,6 +36,7 @@ pub struct CallRecord {
 #[derive(Debug, Clone)]
 pub struct Tap {
     calls: Arc<AtomicU64>,
+    lost: Arc<AtomicU64>,
     last: Arc<Mutex<VecDeque<CallRecord>>>,
     began: Instant,
 }
@@ -42,12 +44,17 @@ pub struct Tap {
 impl Tap {
     /// A tap that has seen nothing.
     pub fn new() -> Self {
-        Self { calls: Arc::default(), last: Arc::default(), began: Instant::now() }
+        Self { calls: Arc::default(), lost: Arc::default(), last: Arc::default(), began: Instant::now() }
     }
 
     /// How many calls were made.
     pub fn calls(&self) -> u64 {
         self.calls.load(Ordering::Relaxed)
+    }
+
+    /// How many calls could not be carried to the driver and back because the connection failed.
+    pub fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
     }
 
     /// The last calls, oldest first.
@@ -107,7 +114,12 @@ impl Service<http::Request<Body>> for Tapped {
             let start = Instant::now();
             let response = response.await;
             let code = match &response {
-                Err(_) => Code::Unavailable,
+                Err(error) => {
+                    if !is_timeout(error) {
+                        tap.lost.fetch_add(1, Ordering::Relaxed);
+                    }
+                    Code::Unavailable
+                }
                 Ok(response) => response
                     .headers()
                     .get("grpc-status")
@@ -120,4 +132,16 @@ impl Service<http::Request<Body>> for Tapped {
             response
         })
     }
+}
+
+/// Whether the client gave up at the deadline, which says nothing about the connection.
+fn is_timeout(error: &EndpointError) -> bool {
+    let mut source: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = source {
+        if error.is::<TimeoutExpired>() {
+            return true;
+        }
+        source = error.source();
+    }
+    false
 }
