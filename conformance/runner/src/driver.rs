@@ -1,10 +1,12 @@
 //! Drivers that are not built in: processes of this run, and endpoints of somebody else.
 //!
-//! - [`command`]: how a driver is started as a process.
-//! - [`process`]: one such process, found dead or alive.
-//! - [`speaks`]: when a process is ready: when it answers gRPC.
-//! - [`supervised`]: an instance for many cases, started again when it crashes.
-//! - [`remote`]: an endpoint, with TLS and metadata.
+//! - `command`: how a driver is started as a process.
+//! - `process`: one such process, found dead or alive.
+//! - `speaks`: when a process is ready: when it answers gRPC.
+//! - `supervised`, `switch`: an instance for many cases, started again when it crashes, under one endpoint.
+//! - `leased`: an instance of one case's own.
+//! - `remote`, `metadata`: an endpoint, with TLS and what every call carries.
+//! - `bring_up`: leading any of them to running.
 
 pub(crate) mod bring_up;
 mod command;

@@ -2,7 +2,7 @@
 //!
 //! - [`registry`]: every `backend.yaml`, checked.
 //! - [`provision`]: the servers that drivers need, found or started, and taken away again.
-//! - [`plan`]: which cases run against which targets.
+//! - [`mod@plan`]: which cases run against which targets.
 //! - [`driver`]: drivers that are processes of the run, or endpoints of somebody else.
 //! - [`target`]: a driver that runs.
 //! - [`engine`]: the plan, carried out.

@@ -104,7 +104,7 @@ async fn be(odd: &str, address: &str) {
                 () = serve(endpoint, address) => {}
                 () = close.notified() => {}
             }
-            pending().await
+            pending::<()>().await;
         }
         "crashes" | "closes-its-port" => serve(memstore(), address).await,
         _ => panic!("there is no driver {odd}"),
@@ -136,13 +136,13 @@ async fn serve(endpoint: Endpoint, address: &str) {
 #[derive(Clone)]
 struct After {
     calls: Arc<AtomicUsize>,
-    after: usize,
+    well: usize,
     act: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl After {
     fn new(act: impl Fn() + Send + Sync + 'static) -> Self {
-        Self { calls: Arc::default(), after: number("ODD_AFTER", 0), act: Arc::new(act) }
+        Self { calls: Arc::default(), well: number("ODD_AFTER", 0), act: Arc::new(act) }
     }
 }
 
@@ -171,7 +171,7 @@ impl Service<http::Request<Body>> for Odd {
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         if request.uri().path().contains("KeyValueBasic")
-            && self.after.calls.fetch_add(1, Ordering::Relaxed) == self.after.after
+            && self.after.calls.fetch_add(1, Ordering::Relaxed) == self.after.well
         {
             print("\nodd: this is the end\n");
             (self.after.act)();

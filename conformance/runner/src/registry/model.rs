@@ -74,7 +74,8 @@ pub struct TlsIdentity {
 pub enum MetadataValue {
     /// The value itself.
     Text(String),
-    /// The environment variable that holds it; it never shows in a report.
+    /// The environment variable that holds it; it never shows in a report. Where it is not set, the target is an
+    /// error.
     Env(String),
 }
 
@@ -96,12 +97,11 @@ impl DriverSpec {
     /// Why there cannot be two instances on the same server; `None` where there can.
     pub fn alone(&self) -> Option<&'static str> {
         match self {
-            Self::Builtin(_) => None,
             Self::Endpoint(_) => Some("needs a second instance of the driver; an endpoint has one"),
             Self::Command(command) if command.one_instance => {
                 Some("needs a second instance of the driver; backend.yaml says `instances: one`")
             }
-            Self::Command(_) => None,
+            Self::Builtin(_) | Self::Command(_) => None,
         }
     }
 }
