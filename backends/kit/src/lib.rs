@@ -2,7 +2,7 @@
 //!
 //! A driver says who it is and how to start ([`Driver`]), and serves the generated service traits ([`Running`]). A
 //! [`Host`] puts the rest around it: the lifecycle, the namespace header, deadlines, draining, refusals of what is not
-//! served. The result is an [`Endpoint`](prism_interfaces::Endpoint) to use in process or to [`serve`] on an address.
+//! served. The result is an [`Endpoint`](prism_interfaces::Endpoint) to use in process or to [`serve()`] on an address.
 //!
 //! - [`driver`]: the two traits to implement.
 //! - [`host`]: the endpoint around a driver.
@@ -11,7 +11,7 @@
 //! - [`cursor`]: opaque cursors that only fit the listing that they were made for.
 //! - [`wildcard`]: patterns of topics.
 //! - [`clock`]: real time, or the clock of tests.
-//! - [`health`]: grpc.health.v1, which [`serve`] adds.
+//! - [`health`]: grpc.health.v1, which [`serve()`] adds.
 
 pub mod check;
 pub mod clock;

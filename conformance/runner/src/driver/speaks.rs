@@ -3,7 +3,7 @@
 use super::bring_up::explain;
 use prism_interfaces::Endpoint;
 use prism_suites::{Seam, client::Lifecycle};
-use std::{error::Error, future::Future, time::Duration};
+use std::{error::Error, future::Future, io::ErrorKind, time::Duration};
 use tokio::time::{Instant, sleep, timeout};
 use tonic::{Code, Status};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
@@ -55,10 +55,7 @@ pub(super) async fn speaks(
             let last = match ask(endpoint).await {
                 Answer::Spoken => return Ok(()),
                 Answer::Never(why) => return Err(Silent::Mute(why)),
-                Answer::NotYet(why) => {
-                    garbled_since = None;
-                    why
-                }
+                Answer::NotYet(why) => why,
                 Answer::Garbled(why) => {
                     let since = *garbled_since.get_or_insert_with(Instant::now);
                     if since.elapsed() >= GARBLED_WITHIN {
@@ -147,10 +144,13 @@ fn transport(status: &Status) -> Option<Transport> {
     let mut source = status.source();
     let mut found = None;
     while let Some(error) = source {
-        if error.is::<tonic::ConnectError>() || error.is::<std::io::Error>() {
-            return Some(Transport::NotReached);
+        if let Some(error) = error.downcast_ref::<std::io::Error>() {
+            let nobody = matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotFound);
+            return Some(if nobody { Transport::NotReached } else { Transport::Broken });
         }
-        if error.is::<tonic::transport::Error>() {
+        if error.is::<tonic::ConnectError>() {
+            found = Some(Transport::NotReached);
+        } else if error.is::<tonic::transport::Error>() && found.is_none() {
             found = Some(Transport::Broken);
         }
         source = error.source();
