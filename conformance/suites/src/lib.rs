@@ -1,6 +1,6 @@
 //! The conformance cases, one file per interface.
 //!
-//! - [`case`], [`verdict`], [`expect`]: what a case is, what it says in the end, and how it demands things.
+//! - [`mod@case`], [`verdict`], [`expect`]: what a case is, what it says in the end, and how it demands things.
 //! - [`context`]: what a case is given: clients at the seam, a fresh namespace, seeded randomness, time.
 //! - [`tap`], [`seam`], [`watchdog`], [`effort`]: the parts of a context.
 //! - [`client`], [`sample`]: the generated clients with less to type, and calls of any rpc by reflection.
