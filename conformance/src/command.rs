@@ -13,7 +13,8 @@ pub use trouble::Trouble;
 
 use crate::{builtins, cli::RegistryArgs};
 use miette::{GraphicalReportHandler, GraphicalTheme};
-use prism_runner::registry::{Registry, RegistryErrors, Source};
+use prism_runner::registry::{Registry, Source};
+use prism_yaml::Problems;
 use std::io::{self, IsTerminal, Write};
 
 /// Prints to standard output. A reader that has gone away (`| head`) is not an error.
@@ -43,7 +44,7 @@ pub(crate) fn registry(args: &RegistryArgs) -> Result<Registry, Trouble> {
     Registry::load(&sources).map_err(|errors| Trouble::usage(render(&errors)))
 }
 
-fn render(errors: &RegistryErrors) -> String {
+fn render(errors: &Problems) -> String {
     let coloured =
         io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let theme = if coloured { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };

@@ -22,17 +22,12 @@
 //! An exact name wins over every prefix, and a longer prefix over a shorter one; the order of the file means nothing.
 //! `prefix: "*"` takes what nothing else takes. Limits hold for each namespace by itself, also under a prefix.
 
-mod checker;
-mod file;
-mod problem;
 mod read;
 #[cfg(test)]
 mod tests;
-mod yaml;
 
+use prism_yaml::{File, Problem, Problems};
 use std::{fmt, net::SocketAddr, path::Path, path::PathBuf, time::Duration};
-
-pub use problem::{ConfigErrors, Problem};
 
 /// A checked configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -143,8 +138,8 @@ impl Config {
     /// # Errors
     ///
     /// Everything that is wrong with it, each with line and column and with what to write instead.
-    pub fn load(path: &Path) -> Result<Self, ConfigErrors> {
-        let file = file::File::read(path).map_err(|problem| ConfigErrors::new(vec![problem]))?;
+    pub fn load(path: &Path) -> Result<Self, Problems> {
+        let file = File::read(path).map_err(|problem| problems(vec![problem]))?;
         read::read(&file)
     }
 
@@ -153,7 +148,13 @@ impl Config {
     /// # Errors
     ///
     /// As [`Config::load`].
-    pub fn parse(path: &str, text: &str) -> Result<Self, ConfigErrors> {
-        read::read(&file::File::new(path, text))
+    pub fn parse(path: &str, text: &str) -> Result<Self, Problems> {
+        read::read(&File::new(path, text, None))
     }
+}
+
+/// By position, as a person goes through the file.
+fn problems(mut found: Vec<Problem>) -> Problems {
+    found.sort_by_key(Problem::start);
+    Problems::new("the configuration", found)
 }

@@ -42,7 +42,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let config = Config::load(&arguments.config)?;
+    let config = Config::load(&arguments.config).map_err(|problems| problems.plain())?;
     if arguments.check {
         return Ok(ExitCode::SUCCESS);
     }
@@ -84,8 +84,9 @@ fn reload(running: &Running, path: &Path) {
                 tracing::error!(%error, "the configuration was refused; the old one stays");
             }
         }
-        Err(error) => {
+        Err(problems) => {
             running.count_failed_reload();
+            let error = problems.plain();
             tracing::error!(%error, "the configuration was refused; the old one stays");
         }
     }

@@ -57,7 +57,7 @@ fn unknown<'a>(kind: &'static str, name: &str, known: impl IntoIterator<Item = &
     PlanError::Unknown {
         kind,
         name: name.to_owned(),
-        nearest: crate::registry::nearest(name, known.iter().copied()).map(str::to_owned),
+        nearest: prism_yaml::nearest(name, known.iter().copied()).map(str::to_owned),
         known: known.into_iter().map(str::to_owned).collect(),
     }
 }

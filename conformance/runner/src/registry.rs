@@ -4,27 +4,22 @@
 //! with a problem is no registry.
 
 mod backend;
-mod checker;
 mod driver;
 mod interfaces;
 mod model;
-mod nearest;
 pub(crate) mod placeholder;
-mod problem;
 mod servers;
 mod source;
 #[cfg(test)]
 mod tests;
-mod yaml;
 
+use prism_yaml::{Problem, Problems, nearest};
 use std::collections::BTreeMap;
 
 pub use model::{
     Backend, Container, DriverCommand, DriverSpec, External, MetadataValue, Origin, Process, Remote, Setup,
     Tls, TlsIdentity,
 };
-pub use nearest::nearest;
-pub use problem::{Problem, RegistryErrors};
 pub use source::Source;
 
 /// Every known backend, by name.
@@ -39,7 +34,7 @@ impl Registry {
     /// # Errors
     ///
     /// Every problem of every file, in the order of the sources, then of the paths, then of the positions.
-    pub fn load(sources: &[Source]) -> Result<Self, RegistryErrors> {
+    pub fn load(sources: &[Source]) -> Result<Self, Problems> {
         let builtins: Vec<&str> = sources
             .iter()
             .filter_map(|source| match source {
@@ -68,7 +63,7 @@ impl Registry {
                     );
                     found.push(Problem::new(&file, span, message, "again here").help(help));
                 } else {
-                    seen.insert(name, file.origin(span));
+                    seen.insert(name, Origin::new(&file, span));
                 }
             }
             found.sort_by_key(Problem::start);
@@ -79,7 +74,7 @@ impl Registry {
             backends.sort_by(|left, right| left.name.cmp(&right.name));
             Ok(Self { backends })
         } else {
-            Err(RegistryErrors::new(problems))
+            Err(Problems::new("the registry", problems))
         }
     }
 

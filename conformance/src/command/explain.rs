@@ -60,7 +60,7 @@ fn unknown(what: &str, cases: &[Case]) -> String {
         .map(|clause| clause.id)
         .chain(catalogue::services().map(|service| service.id))
         .chain(cases.iter().map(|case| case.id.as_str()));
-    let nearest = prism_runner::registry::nearest(what, known);
+    let nearest = prism_yaml::nearest(what, known);
     let hint = nearest.map(|nearest| format!("; did you mean `{nearest}`?")).unwrap_or_default();
     format!("`{what}` is no clause, interface or case{hint}")
 }

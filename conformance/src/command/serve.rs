@@ -16,7 +16,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 pub fn serve(args: &ServeArgs) -> Result<ExitCode, Trouble> {
     let names = || BUILTINS.iter().map(|builtin| builtin.name);
     let builtin = builtins::find(&args.driver).ok_or_else(|| {
-        let hint = prism_runner::registry::nearest(&args.driver, names())
+        let hint = prism_yaml::nearest(&args.driver, names())
             .map(|nearest| format!("; did you mean `{nearest}`?"))
             .unwrap_or_default();
         Trouble::usage(format!(

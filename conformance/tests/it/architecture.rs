@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 /// What each crate may use; `DRIVERS` stands for every crate under `backends/` but the kit.
 const ARROWS: &[(&str, &[&str])] = &[
     ("prism-interfaces", &[]),
+    ("prism-yaml", &[]),
     ("prism-check", &[]),
     ("prism-reports", &[]),
     ("prism-driver-kit", &["prism-interfaces"]),
@@ -14,13 +15,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("prism-redis", &["prism-interfaces", "prism-driver-kit"]),
     ("prism-mutants", &["prism-interfaces"]),
     // The proxy sees the contract and no backend.
-    ("prism-proxy", &["prism-interfaces"]),
+    ("prism-proxy", &["prism-interfaces", "prism-yaml"]),
     ("prism-suites", &["prism-interfaces", "prism-check"]),
-    ("prism-runner", &["prism-interfaces", "prism-suites", "prism-reports"]),
+    ("prism-runner", &["prism-interfaces", "prism-yaml", "prism-suites", "prism-reports"]),
     (
         "prism-conformance",
         &[
             "prism-interfaces",
+            "prism-yaml",
             "prism-driver-kit",
             "prism-memstore",
             "prism-sqlite",

@@ -1,16 +1,15 @@
 //! From the tree to the configuration.
 
 use super::{
-    Config, ConfigErrors, Limits, NamespaceConfig, Rate, Rule, UpstreamAddress, UpstreamConfig,
-    checker::{Checker, nearest},
-    file::File,
-    problem::Span,
-    yaml::{self, Node},
+    Config, Limits, NamespaceConfig, Problems, Rate, Rule, UpstreamAddress, UpstreamConfig, problems,
 };
 use http::Uri;
 use prism_interfaces::Namespace;
+use prism_yaml::{Checker, Field, File, Node, Span, Value, nearest, node};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+/// What an empty file is told to add.
+const NEEDS: &str = "a configuration needs at least `listen`, `admin`, `upstreams` and `namespaces`";
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_HEADER_BYTES: u32 = 64 << 10;
 const CONNECTIONS: usize = 2;
@@ -19,14 +18,14 @@ const HEALTH_INTERVAL: Duration = Duration::from_secs(5);
 const BACKOFF_FIRST: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
 
-pub(super) fn read(file: &File) -> Result<Config, ConfigErrors> {
-    let document = yaml::parse(file).map_err(ConfigErrors::new)?;
+pub(super) fn read(file: &File) -> Result<Config, Problems> {
+    let document = node::parse(file, NEEDS).map_err(problems)?;
     let mut checker = Checker::new(file);
     let config = root(&mut checker, &document);
-    let problems = checker.into_problems();
+    let found = checker.into_problems();
     match config {
-        Some(config) if problems.is_empty() => Ok(config),
-        _ => Err(ConfigErrors::new(problems)),
+        Some(config) if found.is_empty() => Ok(config),
+        _ => Err(problems(found)),
     }
 }
 
@@ -36,20 +35,26 @@ fn root(checker: &mut Checker<'_>, document: &Node) -> Option<Config> {
     let what = "the configuration";
     let fields = checker.record(document, what, KEYS, "listen: 127.0.0.1:7400")?;
     let listen = checker.required(&fields, "listen", what, "listen: 127.0.0.1:7400");
-    let listen = listen.and_then(|node| address(checker, node, "`listen`"));
+    let listen = listen.and_then(|Field { node, .. }| address(checker, node, "`listen`"));
     let admin = checker.required(&fields, "admin", what, "admin: 127.0.0.1:7401");
-    let admin = admin.and_then(|node| address(checker, node, "`admin`").map(|address| (address, node.span)));
+    let admin = admin
+        .and_then(|Field { node, .. }| address(checker, node, "`admin`").map(|address| (address, node.span)));
     if let (Some(listen), Some((admin, span))) = (listen, admin)
         && listen == admin
         && admin.port() != 0
     {
-        checker.report(span, "`admin` is the address of `listen`", "give it a port of its own");
+        checker.report(
+            span,
+            "`admin` is the address of `listen`",
+            "same address",
+            "give it a port of its own",
+        );
     }
-    let drain_timeout = match fields.get("drain_timeout") {
+    let drain_timeout = match fields.node("drain_timeout") {
         Some(node) => checker.duration(node, "`drain_timeout`"),
         None => Some(DRAIN_TIMEOUT),
     };
-    let max_header_bytes = match fields.get("max_header_bytes") {
+    let max_header_bytes = match fields.node("max_header_bytes") {
         Some(node) => {
             checker.number(node, "`max_header_bytes`", 1 << 10, 1 << 20).map(|number| number as u32)
         }
@@ -57,24 +62,35 @@ fn root(checker: &mut Checker<'_>, document: &Node) -> Option<Config> {
     };
     let upstreams = checker.required(&fields, "upstreams", what, "upstreams: { name: { endpoint: … } }");
     let mut known: Option<Vec<String>> = None;
-    let upstreams = upstreams.and_then(|node| {
+    let upstreams = upstreams.and_then(|Field { node, .. }| {
         let entries =
             checker.mapping(node, "`upstreams`", "name: { endpoint: \"http://127.0.0.1:9001\" }")?;
-        known = Some(entries.iter().map(|(name, ..)| name.to_owned()).collect());
-        if entries.iter().next().is_none() {
-            checker.report(entries.span(), "`upstreams` names none", "add an upstream with its endpoint");
+        known = Some(entries.iter().map(|field| field.name.to_owned()).collect());
+        if entries.is_empty() {
+            checker.report(
+                checker.first_line(entries.span),
+                "`upstreams` names none",
+                "empty",
+                "add an upstream with its endpoint",
+            );
         }
         let mut read: Vec<UpstreamConfig> =
-            entries.iter().filter_map(|(name, span, node)| upstream(checker, name, span, node)).collect();
+            entries.iter().filter_map(|field| upstream(checker, field)).collect();
         read.sort_by(|left, right| left.name.cmp(&right.name));
         Some(read)
     });
     let example = "namespaces: [{ prefix: \"*\", upstream: name }]";
-    let namespaces = checker.required(&fields, "namespaces", what, example).map(|node| {
-        let mut seen: Vec<(Rule, Span)> = Vec::new();
-        let items = checker.list(node, "`namespaces`", example);
-        items.iter().filter_map(|item| namespace(checker, item, known.as_deref(), &mut seen)).collect()
-    });
+    let namespaces =
+        checker.required(&fields, "namespaces", what, example).and_then(|Field { node, .. }| {
+            let mut seen: Vec<(Rule, Span)> = Vec::new();
+            let items = checker.list(node, "`namespaces`", example)?;
+            Some(
+                items
+                    .iter()
+                    .filter_map(|item| namespace(checker, item, known.as_deref(), &mut seen))
+                    .collect(),
+            )
+        });
     Some(Config {
         listen: listen?,
         admin: admin?.0,
@@ -92,32 +108,33 @@ fn address(checker: &mut Checker<'_>, node: &Node, what: &str) -> Option<SocketA
         checker.report(
             node.span,
             format!("{what} is not an IP address with a port: `{text}`"),
+            "bad value",
             "write `127.0.0.1:7400`, or `[::]:7400` for every address of the machine",
         );
     }
     parsed
 }
 
-fn upstream(checker: &mut Checker<'_>, name: &str, key: Span, node: &Node) -> Option<UpstreamConfig> {
+fn upstream(checker: &mut Checker<'_>, Field { name, key, node }: Field<'_>) -> Option<UpstreamConfig> {
     const KEYS: &[&str] = &["endpoint", "connections", "connect_timeout", "health_interval", "backoff"];
     let what = format!("upstream `{name}`");
     if name.is_empty() {
-        checker.report(key, "an upstream has an empty name", "give it a name");
+        checker.report(key, "an upstream has an empty name", "empty name", "give it a name");
     }
     let fields = checker.record(node, &what, KEYS, "endpoint: http://127.0.0.1:9001")?;
-    let node = checker.required(&fields, "endpoint", &what, "endpoint: http://127.0.0.1:9001");
-    let endpoint = node.and_then(|node| endpoint(checker, node));
-    let connections = match fields.get("connections") {
+    let field = checker.required(&fields, "endpoint", &what, "endpoint: http://127.0.0.1:9001");
+    let endpoint = field.and_then(|Field { node, .. }| endpoint(checker, node));
+    let connections = match fields.node("connections") {
         Some(node) => checker.number(node, "`connections`", 1, 64).map(|number| number as usize),
         None => Some(CONNECTIONS),
     };
-    let mut duration = |name: &str, or: Duration| match fields.get(name) {
+    let mut duration = |name: &str, or: Duration| match fields.node(name) {
         Some(node) => checker.duration(node, &format!("`{name}`")),
         None => Some(or),
     };
     let connect_timeout = duration("connect_timeout", CONNECT_TIMEOUT);
     let health_interval = duration("health_interval", HEALTH_INTERVAL);
-    let (first, max) = match fields.get("backoff") {
+    let (first, max) = match fields.node("backoff") {
         Some(node) => backoff(checker, node)?,
         None => (BACKOFF_FIRST, BACKOFF_MAX),
     };
@@ -134,11 +151,11 @@ fn upstream(checker: &mut Checker<'_>, name: &str, key: Span, node: &Node) -> Op
 
 fn backoff(checker: &mut Checker<'_>, node: &Node) -> Option<(Duration, Duration)> {
     let fields = checker.record(node, "`backoff`", &["first", "max"], "{ first: 100ms, max: 10s }")?;
-    let first = match fields.get("first") {
+    let first = match fields.node("first") {
         Some(node) => checker.duration(node, "`first`"),
         None => Some(BACKOFF_FIRST),
     };
-    let max = match fields.get("max") {
+    let max = match fields.node("max") {
         Some(node) => checker.duration(node, "`max`"),
         None => first.map(|first| first.max(BACKOFF_MAX)),
     };
@@ -147,6 +164,7 @@ fn backoff(checker: &mut Checker<'_>, node: &Node) -> Option<(Duration, Duration
         checker.report(
             node.span,
             "`backoff` begins above its maximum",
+            "`first` is longer than `max`",
             "make `max` at least as long as `first`",
         );
     }
@@ -174,6 +192,7 @@ fn endpoint(checker: &mut Checker<'_>, node: &Node) -> Option<UpstreamAddress> {
         checker.report(
             node.span,
             format!("`endpoint` is not an address of an upstream: `{text}`"),
+            "bad value",
             "write `http://host:port`, or `unix:/path` for a Unix socket; there is no TLS to upstreams",
         );
     }
@@ -189,21 +208,23 @@ fn namespace(
     let what = "an entry of `namespaces`";
     let example = "{ name: orders, upstream: redis }";
     let fields = checker.record(node, what, &["name", "prefix", "upstream", "limits"], example)?;
-    let rule = match (fields.get("name"), fields.get("prefix")) {
+    let rule = match (fields.node("name"), fields.node("prefix")) {
         (Some(node), None) => exact(checker, node).map(|rule| (rule, node.span)),
         (None, Some(node)) => prefix(checker, node).map(|rule| (rule, node.span)),
         (Some(_), Some(node)) => {
             checker.report(
                 node.span,
                 format!("{what} has `name` and `prefix`"),
+                "one too many",
                 "keep one of the two; write two entries where both are meant",
             );
             None
         }
         (None, None) => {
             checker.report(
-                fields.span(),
+                checker.first_line(fields.span),
                 format!("{what} has neither `name` nor `prefix`"),
+                "which namespaces?",
                 "add `name: orders`, or `prefix: team-a-*`",
             );
             None
@@ -211,31 +232,33 @@ fn namespace(
     };
     let rule = rule.and_then(|(rule, span)| {
         if let Some((_, first)) = seen.iter().find(|(known, _)| *known == rule) {
-            let first = checker.at(*first);
+            let (line, column) = checker.file().position(first.start);
             checker.report(
                 span,
                 format!("`{rule}` is routed twice"),
-                format!("the first is at {first}; remove one of the two"),
+                "again here",
+                format!("the first is at {line}:{column}; remove one of the two"),
             );
             return None;
         }
         seen.push((rule.clone(), span));
         Some(rule)
     });
-    let upstream = checker.required(&fields, "upstream", what, "upstream: redis").and_then(|node| {
-        let name = checker.text(node, "`upstream`", "redis")?;
-        if let Some(known) = upstreams
-            && !known.iter().any(|known| known == name)
-        {
-            let help = match nearest(name, known.iter().map(String::as_str)) {
-                Some(meant) => format!("write `{meant}`"),
-                None => format!("the upstreams are `{}`", known.join("`, `")),
-            };
-            checker.report(node.span, format!("there is no upstream `{name}`"), help);
-        }
-        Some(name.to_owned())
-    });
-    let limits = match fields.get("limits") {
+    let upstream =
+        checker.required(&fields, "upstream", what, "upstream: redis").and_then(|Field { node, .. }| {
+            let name = checker.text(node, "`upstream`", "redis")?;
+            if let Some(known) = upstreams
+                && !known.iter().any(|known| known == name)
+            {
+                let help = match nearest(name, known.iter().map(String::as_str)) {
+                    Some(meant) => format!("write `{meant}`"),
+                    None => format!("the upstreams are `{}`", known.join("`, `")),
+                };
+                checker.report(node.span, format!("there is no upstream `{name}`"), "unknown upstream", help);
+            }
+            Some(name.to_owned())
+        });
+    let limits = match fields.node("limits") {
         Some(node) => limits(checker, node),
         None => Some(Limits::default()),
     };
@@ -248,6 +271,7 @@ fn exact(checker: &mut Checker<'_>, node: &Node) -> Option<Rule> {
         checker.report(
             node.span,
             format!("`{name}` is no namespace"),
+            "bad value",
             "a namespace has 1 to 63 of `a` to `z`, `0` to `9` and `-`, and does not begin with `-`; \
              a rule for several is written with `prefix`",
         );
@@ -263,6 +287,7 @@ fn prefix(checker: &mut Checker<'_>, node: &Node) -> Option<Rule> {
         checker.report(
             node.span,
             format!("`{text}` is no prefix of namespaces"),
+            "bad value",
             "write how the namespaces begin and then `*`, such as `team-a-*`; `\"*\"` takes all",
         );
     }
@@ -272,7 +297,7 @@ fn prefix(checker: &mut Checker<'_>, node: &Node) -> Option<Rule> {
 fn limits(checker: &mut Checker<'_>, node: &Node) -> Option<Limits> {
     const KEYS: &[&str] = &["max_message_bytes", "max_concurrent", "rate", "burst"];
     let fields = checker.record(node, "`limits`", KEYS, "{ max_concurrent: 100 }")?;
-    let mut number = |name: &str, to: u32| match fields.get(name) {
+    let mut number = |name: &str, to: u32| match fields.node(name) {
         Some(node) => {
             checker.number(node, &format!("`{name}`"), 1, u64::from(to)).map(|number| Some(number as u32))
         }
@@ -281,12 +306,17 @@ fn limits(checker: &mut Checker<'_>, node: &Node) -> Option<Limits> {
     let max_message_bytes = number("max_message_bytes", u32::MAX);
     let max_concurrent = number("max_concurrent", 1_000_000);
     let burst = number("burst", 1_000_000);
-    let rate = match fields.get("rate") {
-        Some(node) => checker.rate(node, "`rate`").map(Some),
+    let rate = match fields.node("rate") {
+        Some(node) => rate(checker, node).map(Some),
         None => Some(None),
     };
-    if let (Some(None), Some(node)) = (rate, fields.get("burst")) {
-        checker.report(node.span, "`burst` stands without `rate`", "add `rate`, in calls per second");
+    if let (Some(None), Some(node)) = (rate, fields.node("burst")) {
+        checker.report(
+            node.span,
+            "`burst` stands without `rate`",
+            "means nothing alone",
+            "add `rate`, in calls per second",
+        );
     }
     let rate = rate?.map(|per_second| Rate {
         per_second,
@@ -294,4 +324,21 @@ fn limits(checker: &mut Checker<'_>, node: &Node) -> Option<Limits> {
         burst: burst.flatten().unwrap_or((per_second.ceil() as u32).clamp(1, 1_000_000)),
     });
     Some(Limits { max_message_bytes: max_message_bytes?, max_concurrent: max_concurrent?, rate })
+}
+
+/// A number of calls per second, above zero.
+fn rate(checker: &mut Checker<'_>, node: &Node) -> Option<f64> {
+    let rate = match &node.value {
+        Value::Text(text) => text.parse::<f64>().ok().filter(|rate| (0.001..=1e9).contains(rate)),
+        _ => None,
+    };
+    if rate.is_none() {
+        checker.report(
+            node.span,
+            "`rate` is not a number from 0.001 to 1000000000",
+            "bad value",
+            "write how many calls a second may come, such as `100`",
+        );
+    }
+    rate
 }

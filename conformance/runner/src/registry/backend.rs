@@ -1,16 +1,16 @@
 //! One `backend.yaml`.
 
 use super::{
-    checker::Checker,
     driver::{self, DRIVER_EXAMPLE},
     interfaces,
-    model::{Backend, DriverSpec},
-    problem::{Problem, Span},
+    model::{Backend, DriverSpec, Origin},
     servers,
-    source::File,
-    yaml::{self, Value},
 };
+use prism_yaml::{Checker, File, Node, Problem, Span, Value, node};
 
+/// What an empty file is told to add.
+const NEEDS: &str =
+    "a backend needs at least `backend`, `description`, `driver`, `interfaces` and `guarantees`";
 const DEFAULT_CONCURRENCY: usize = 8;
 const MAX_CONCURRENCY: u64 = 1024;
 const KEYS: [&str; 7] =
@@ -29,12 +29,12 @@ pub(super) struct Read {
 
 /// Reads and checks a file.
 pub(super) fn read(file: &File, builtins: &[&str]) -> Read {
-    let document = match yaml::parse(file) {
+    let document = match node::parse(file, NEEDS) {
         Ok(document) => document,
         Err(problems) => return Read { name: None, backend: None, problems },
     };
     if let Value::Null = document.value {
-        return Read { name: None, backend: None, problems: vec![yaml::empty(file)] };
+        return Read { name: None, backend: None, problems: vec![node::empty(file, NEEDS)] };
     }
     let mut checker = Checker::new(file);
     let mut name = None;
@@ -46,7 +46,7 @@ pub(super) fn read(file: &File, builtins: &[&str]) -> Read {
 
 fn read_document(
     checker: &mut Checker<'_>,
-    document: &yaml::Node,
+    document: &Node,
     builtins: &[&str],
     name: &mut Option<(String, Span)>,
 ) -> Option<Backend> {
@@ -92,7 +92,7 @@ fn read_document(
         concurrency: concurrency?,
         setups,
         declaration,
-        origin: checker.file().origin(span),
+        origin: Origin::new(checker.file(), span),
     })
 }
 

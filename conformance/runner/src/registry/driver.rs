@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::{
-    checker::{Checker, Field, Fields, quoted},
     model::{DriverCommand, DriverSpec, MetadataValue, Remote, Tls, TlsIdentity},
-    nearest::nearest,
     placeholder::{self, ADDRESS, HOST, PORT, SOCKET, WORKDIR},
     servers::{check_placeholders, is_variable, read_env},
 };
+use prism_yaml::{Checker, Field, Fields, Value, nearest, quoted};
 
 pub(super) const DRIVER_EXAMPLE: &str = "driver: { endpoint: \"http://127.0.0.1:50051\" }";
 const COMMAND_EXAMPLE: &str = "command: [./my-driver, --listen, \"{address}\"]";
@@ -221,7 +220,7 @@ fn read_metadata(checker: &mut Checker<'_>, field: Field<'_>) -> Option<BTreeMap
                 "write lower-case letters, digits and hyphens, such as `authorization`",
             );
         }
-        let value = if let super::yaml::Value::Text(text) = &field.node.value {
+        let value = if let Value::Text(text) = &field.node.value {
             if http::HeaderValue::from_str(text).is_err() {
                 checker.report(
                     field.node.span,

@@ -7,12 +7,7 @@ use prism_interfaces::{
     traits::{self, Declaration, TraitKind, TraitSpec, Traits},
 };
 
-use super::{
-    checker::{Checker, Field, Fields, quoted},
-    nearest::nearest,
-    problem::Span,
-    yaml::{Node, Value},
-};
+use prism_yaml::{Checker, Field, Fields, Node, Span, Value, nearest, quoted};
 
 const INTERFACES_EXAMPLE: &str = "keyvalue_basic: { max_key_bytes: 4096, max_value_bytes: 1MiB }";
 pub(super) const GUARANTEES_EXAMPLE: &str =

@@ -1,8 +1,13 @@
 //! What a `backend.yaml` says, checked.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use prism_interfaces::traits::Declaration;
+use prism_yaml::{File, Span};
 
 use super::placeholder::{self, SOCKET};
 
@@ -172,6 +177,13 @@ pub struct Origin {
     pub line: usize,
     /// The folder of the file, for paths that are relative to it; `None` for a built-in one.
     pub folder: Option<PathBuf>,
+}
+
+impl Origin {
+    pub(super) fn new(file: &File, span: Span) -> Self {
+        let (line, _) = file.position(span.start);
+        Self { path: file.path().to_owned(), line, folder: file.folder().map(Path::to_owned) }
+    }
 }
 
 impl Backend {

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{
-    checker::{Checker, Field, Fields, quoted},
     model::{Container, External, Process, Setup},
-    nearest::nearest,
     placeholder::{self, ADDRESS, HOST, PORT, SOCKET, WORKDIR},
 };
+use prism_yaml::{Checker, Field, Fields, nearest, quoted};
 
 const SETUP_KEYS: [&str; 6] = ["default", "embedded", "external", "container", "process", "settings"];
 const SERVERS_EXAMPLE: &str = "servers: { redis-7.0: { container: { image: \"redis:7.0\", port: 6379 } } }";

@@ -42,7 +42,7 @@ fn builtins() -> Vec<Source> {
     ]
 }
 
-fn load(path: &'static str, text: &'static str) -> Result<Registry, RegistryErrors> {
+fn load(path: &'static str, text: &'static str) -> Result<Registry, Problems> {
     let mut sources = builtins();
     // The name is that of a driver which the file may or may not use.
     sources.push(Source::Builtin { name: "spare", text, path });
@@ -50,7 +50,7 @@ fn load(path: &'static str, text: &'static str) -> Result<Registry, RegistryErro
 }
 
 /// One line a problem: place, message, help.
-fn told(errors: &RegistryErrors) -> Vec<String> {
+fn told(errors: &Problems) -> Vec<String> {
     errors
         .problems()
         .iter()
@@ -253,10 +253,16 @@ fn contradictions_are_found_wherever_they_are() {
         ),
         (
             "driver: { builtin: redis }\nservers: { a: { container: { image: \"redis:7\", port: 70000 } } }\n",
-            "`port` is not a number from 1 to 65535",
+            "`port` is not a whole number from 1 to 65535",
         ),
-        ("driver: { builtin: redis }\nconcurrency: 0\n", "`concurrency` is not a number from 1 to 1024"),
-        ("driver: { builtin: redis }\nconcurrency: [8]\n", "`concurrency` is not a number from 1 to 1024"),
+        (
+            "driver: { builtin: redis }\nconcurrency: 0\n",
+            "`concurrency` is not a whole number from 1 to 1024",
+        ),
+        (
+            "driver: { builtin: redis }\nconcurrency: [8]\n",
+            "`concurrency` is not a whole number from 1 to 1024",
+        ),
     ] {
         let text = String::leak(format!("{head}{part}{tail}"));
         let told = told(&load("f.yaml", text).unwrap_err());
@@ -324,10 +330,7 @@ fn what_is_not_one_yaml_document_is_refused_with_its_place() {
         assert!(told.iter().any(|line| line.contains(expected)), "{text:?}: {told:#?}");
     }
     let deep = told(&load("f.yaml", String::leak("- ".repeat(100))).unwrap_err());
-    assert_eq!(
-        deep,
-        ["f.yaml:1:65: the file is nested too deeply [no backend.yaml needs more than 32 levels]"]
-    );
+    assert_eq!(deep, ["f.yaml:1:65: the file is nested too deeply [no such file needs more than 32 levels]"]);
     let deeper = told(&load("f.yaml", String::leak("[".repeat(100_000))).unwrap_err());
     assert!(deeper.len() == 1 && deeper[0].contains("the file is not YAML"), "{deeper:#?}");
 }

@@ -1,71 +1,80 @@
 //! Reading a tree by hand, so that every problem is found and none hides another.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
-use super::{
-    nearest::nearest,
-    problem::{Problem, Span},
-    source::File,
-    yaml::{Node, Value},
-};
+use crate::{File, Node, Problem, Span, Value, duration::parse_duration, nearest};
 
 /// Collects the problems of one file.
 #[derive(Debug)]
-pub(super) struct Checker<'f> {
+pub struct Checker<'f> {
     file: &'f File,
     problems: Vec<Problem>,
 }
 
 /// The keys of a mapping with their values, by key; the first of equal ones.
 #[derive(Debug)]
-pub(super) struct Fields<'n> {
+pub struct Fields<'n> {
     /// Where the mapping is, for what is missing in it.
-    pub(super) span: Span,
+    pub span: Span,
     entries: Vec<Field<'n>>,
 }
 
 /// A key with its value.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Field<'n> {
-    pub(super) name: &'n str,
-    pub(super) key: Span,
-    pub(super) node: &'n Node,
+pub struct Field<'n> {
+    /// The key.
+    pub name: &'n str,
+    /// Where the key is.
+    pub key: Span,
+    /// The value.
+    pub node: &'n Node,
 }
 
 impl<'n> Fields<'n> {
     /// No fields, where nothing was written.
-    pub(super) fn empty(span: Span) -> Self {
+    pub fn empty(span: Span) -> Self {
         Self { span, entries: Vec::new() }
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<Field<'n>> {
+    /// The field with this name.
+    pub fn get(&self, name: &str) -> Option<Field<'n>> {
         self.entries.iter().find(|field| field.name == name).copied()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = Field<'n>> {
+    /// The value of the field with this name.
+    pub fn node(&self, name: &str) -> Option<&'n Node> {
+        self.get(name).map(|field| field.node)
+    }
+
+    /// Every field, in the order of the file.
+    pub fn iter(&self) -> impl Iterator<Item = Field<'n>> {
         self.entries.iter().copied()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 }
 
 impl<'f> Checker<'f> {
-    pub(super) fn new(file: &'f File) -> Self {
+    /// Of this file, nothing is wrong so far.
+    pub fn new(file: &'f File) -> Self {
         Self { file, problems: Vec::new() }
     }
 
-    pub(super) fn file(&self) -> &'f File {
+    /// The file.
+    pub fn file(&self) -> &'f File {
         self.file
     }
 
-    pub(super) fn into_problems(self) -> Vec<Problem> {
+    /// What was found, in the order in which it was.
+    pub fn into_problems(self) -> Vec<Problem> {
         self.problems
     }
 
     /// Notes a problem.
-    pub(super) fn report(
+    pub fn report(
         &mut self,
         span: Span,
         message: impl Into<String>,
@@ -76,7 +85,7 @@ impl<'f> Checker<'f> {
     }
 
     /// The fields of a mapping whose keys are names that the file chooses.
-    pub(super) fn mapping<'n>(&mut self, node: &'n Node, what: &str, example: &str) -> Option<Fields<'n>> {
+    pub fn mapping<'n>(&mut self, node: &'n Node, what: &str, example: &str) -> Option<Fields<'n>> {
         let Value::Mapping(pairs) = &node.value else {
             self.wrong_kind(node, what, "a mapping", example);
             return None;
@@ -103,7 +112,7 @@ impl<'f> Checker<'f> {
     }
 
     /// The fields of a mapping that has these keys and no others.
-    pub(super) fn record<'n>(
+    pub fn record<'n>(
         &mut self,
         node: &'n Node,
         what: &str,
@@ -129,7 +138,7 @@ impl<'f> Checker<'f> {
     }
 
     /// A field that must be there.
-    pub(super) fn required<'n>(
+    pub fn required<'n>(
         &mut self,
         fields: &Fields<'n>,
         name: &str,
@@ -149,7 +158,7 @@ impl<'f> Checker<'f> {
     }
 
     /// A text that is not empty.
-    pub(super) fn text<'n>(&mut self, node: &'n Node, what: &str, example: &str) -> Option<&'n str> {
+    pub fn text<'n>(&mut self, node: &'n Node, what: &str, example: &str) -> Option<&'n str> {
         match &node.value {
             Value::Text(text) if text.is_empty() => {
                 self.report(node.span, format!("{what} is empty"), "empty", format!("write `{example}`"));
@@ -164,11 +173,8 @@ impl<'f> Checker<'f> {
     }
 
     /// A list of texts, which may be empty ones.
-    pub(super) fn texts(&mut self, node: &Node, what: &str, example: &str) -> Option<Vec<String>> {
-        let Value::List(items) = &node.value else {
-            self.wrong_kind(node, what, "a list", example);
-            return None;
-        };
+    pub fn texts(&mut self, node: &Node, what: &str, example: &str) -> Option<Vec<String>> {
+        let items = self.list(node, what, example)?;
         let mut texts = Vec::with_capacity(items.len());
         for item in items {
             match &item.value {
@@ -180,12 +186,7 @@ impl<'f> Checker<'f> {
     }
 
     /// Texts by name, such as settings; a text may be empty.
-    pub(super) fn text_map(
-        &mut self,
-        node: &Node,
-        what: &str,
-        example: &str,
-    ) -> Option<BTreeMap<String, String>> {
+    pub fn text_map(&mut self, node: &Node, what: &str, example: &str) -> Option<BTreeMap<String, String>> {
         let fields = self.mapping(node, what, example)?;
         let mut map = BTreeMap::new();
         for field in fields.iter() {
@@ -200,7 +201,7 @@ impl<'f> Checker<'f> {
     }
 
     /// A whole number in a range.
-    pub(super) fn number(&mut self, node: &Node, what: &str, from: u64, to: u64) -> Option<u64> {
+    pub fn number(&mut self, node: &Node, what: &str, from: u64, to: u64) -> Option<u64> {
         let number = match &node.value {
             Value::Text(text) => text.parse::<u64>().ok().filter(|number| (from..=to).contains(number)),
             _ => None,
@@ -208,7 +209,7 @@ impl<'f> Checker<'f> {
         if number.is_none() {
             self.report(
                 node.span,
-                format!("{what} is not a number from {from} to {to}"),
+                format!("{what} is not a whole number from {from} to {to}"),
                 "bad value",
                 format!("write a whole number from {from} to {to}"),
             );
@@ -216,8 +217,34 @@ impl<'f> Checker<'f> {
         number
     }
 
+    /// A length of time above zero and up to a day, such as `250ms`, `5s` or `2m`.
+    pub fn duration(&mut self, node: &Node, what: &str) -> Option<Duration> {
+        let duration = match &node.value {
+            Value::Text(text) => parse_duration(text),
+            _ => None,
+        };
+        if duration.is_none() {
+            self.report(
+                node.span,
+                format!("{what} is not a length of time"),
+                "bad value",
+                "write a whole number with a unit, such as `250ms`, `5s` or `2m`; above zero, at most a day",
+            );
+        }
+        duration
+    }
+
+    /// The entries of a list.
+    pub fn list<'n>(&mut self, node: &'n Node, what: &str, example: &str) -> Option<&'n [Node]> {
+        let Value::List(items) = &node.value else {
+            self.wrong_kind(node, what, "a list", example);
+            return None;
+        };
+        Some(items)
+    }
+
     /// `true` or `false`.
-    pub(super) fn flag(&mut self, node: &Node, what: &str) -> Option<bool> {
+    pub fn flag(&mut self, node: &Node, what: &str) -> Option<bool> {
         match &node.value {
             Value::Text(text) if text == "true" => Some(true),
             Value::Text(text) if text == "false" => Some(false),
@@ -234,8 +261,8 @@ impl<'f> Checker<'f> {
     }
 
     /// The part of a span that is in its first line, so that what is missing from a long mapping points at its start.
-    pub(super) fn first_line(&self, span: Span) -> Span {
-        let text = &self.file.text[span.start..span.end];
+    pub fn first_line(&self, span: Span) -> Span {
+        let text = &self.file.text()[span.start..span.end];
         Span { start: span.start, end: span.start + text.find('\n').unwrap_or(text.len()) }
     }
 
@@ -250,6 +277,6 @@ impl<'f> Checker<'f> {
 }
 
 /// Words as a message lists them.
-pub(super) fn quoted(words: &[&str]) -> String {
+pub fn quoted(words: &[&str]) -> String {
     format!("`{}`", words.join("`, `"))
 }

@@ -1,16 +1,21 @@
-//! What is wrong with a registry, each thing with its place.
+//! What is wrong with a file, each thing with its place.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt::{self, Write as _},
+    sync::Arc,
+};
 
 use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode, SourceSpan};
 
-use super::source::File;
+use crate::File;
 
 /// A part of a file's text, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Span {
-    pub(super) start: usize,
-    pub(super) end: usize,
+pub struct Span {
+    /// The first byte.
+    pub start: usize,
+    /// The byte after the last.
+    pub end: usize,
 }
 
 /// One thing that is wrong, with its place in a file and with what to write instead.
@@ -33,26 +38,26 @@ struct Place {
 
 impl Problem {
     /// A problem at a place in a file.
-    pub(super) fn new(file: &File, span: Span, message: impl Into<String>, label: impl Into<String>) -> Self {
+    pub fn new(file: &File, span: Span, message: impl Into<String>, label: impl Into<String>) -> Self {
         let (line, column) = file.position(span.start);
-        let source = NamedSource::new(&file.path, Arc::clone(&file.text)).with_language("YAML");
-        let place = Place { source, path: file.path.clone(), line, column, span, label: label.into() };
+        let source = NamedSource::new(file.path(), Arc::clone(file.text())).with_language("YAML");
+        let place = Place { source, path: file.path().to_owned(), line, column, span, label: label.into() };
         Self { message: message.into(), place: Some(place), help: None }
     }
 
     /// A problem with something that has no text, such as a folder.
-    pub(super) fn without_place(message: impl Into<String>) -> Self {
+    pub fn without_place(message: impl Into<String>) -> Self {
         Self { message: message.into(), place: None, help: None }
     }
 
     /// Says what to write instead.
-    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+    pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
     /// The byte that it starts at.
-    pub(super) fn start(&self) -> usize {
+    pub fn start(&self) -> usize {
         self.place.as_ref().map_or(0, |place| place.span.start)
     }
 
@@ -87,35 +92,54 @@ impl Diagnostic for Problem {
     }
 }
 
-/// Everything that is wrong with a registry.
+/// Everything that is wrong with one thing, such as `the registry`.
 #[derive(Debug, Clone)]
-pub struct RegistryErrors {
+pub struct Problems {
+    what: &'static str,
     problems: Vec<Problem>,
 }
 
-impl RegistryErrors {
-    pub(super) fn new(problems: Vec<Problem>) -> Self {
-        Self { problems }
+impl Problems {
+    /// What is wrong with `what`, in this order.
+    pub fn new(what: &'static str, problems: Vec<Problem>) -> Self {
+        Self { what, problems }
     }
 
-    /// The problems, by file and then by position; never empty.
+    /// The problems; never empty.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
     }
+
+    /// As lines of plain text: the heading, then `file:line:column: message` and the help of each.
+    pub fn plain(&self) -> String {
+        let mut text = self.to_string();
+        for problem in &self.problems {
+            text.push('\n');
+            if let Some((path, line, column)) = problem.position() {
+                let _ = write!(text, "{path}:{line}:{column}: ");
+            }
+            text.push_str(&problem.message);
+            if let Some(help) = &problem.help {
+                text.push_str("\n  help: ");
+                text.push_str(help);
+            }
+        }
+        text
+    }
 }
 
-impl fmt::Display for RegistryErrors {
+impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.problems.len() {
-            1 => f.write_str("the registry has a problem"),
-            count => write!(f, "the registry has {count} problems"),
+            1 => write!(f, "{} has a problem", self.what),
+            count => write!(f, "{} has {count} problems", self.what),
         }
     }
 }
 
-impl std::error::Error for RegistryErrors {}
+impl std::error::Error for Problems {}
 
-impl Diagnostic for RegistryErrors {
+impl Diagnostic for Problems {
     fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
         Some(Box::new(self.problems.iter().map(|problem| problem as &dyn Diagnostic)))
     }

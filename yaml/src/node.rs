@@ -1,28 +1,27 @@
 //! YAML as a tree in which every node knows its place and no key is lost.
 //!
 //! The tree is built from the parser's events, because a map would keep only one of two equal keys. Anchors, aliases
-//! and tags are refused: a configuration is short enough to be written out, and then it can be read line by line.
+//! and tags are refused: what people write for us is short enough to be written out, and then it can be read line by line.
 
 use saphyr_parser::{Event, Parser, ScalarStyle};
 
-use super::{
-    file::File,
-    problem::{Problem, Span},
-};
+use crate::{File, Problem, Span};
 
-/// No configuration is nested deeper; the bound keeps a hostile file from exhausting the stack.
+/// No file that people write for us is nested deeper; the bound keeps a hostile file from exhausting the stack.
 const MAX_DEPTH: usize = 32;
 
 /// One node.
 #[derive(Debug)]
-pub(super) struct Node {
-    pub(super) span: Span,
-    pub(super) value: Value,
+pub struct Node {
+    /// Where it is.
+    pub span: Span,
+    /// What it is.
+    pub value: Value,
 }
 
 /// What a node is.
 #[derive(Debug)]
-pub(super) enum Value {
+pub enum Value {
     /// Nothing was written, or `null`, or `~`.
     Null,
     /// A word, a number, a quoted text.
@@ -35,7 +34,7 @@ pub(super) enum Value {
 
 impl Node {
     /// What the node is, for messages.
-    pub(super) fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> &'static str {
         match self.value {
             Value::Null => "nothing",
             Value::Text(_) => "a text",
@@ -52,12 +51,16 @@ struct Open {
     children: Vec<Node>,
 }
 
-/// Parses a file that must hold exactly one document.
-pub(super) fn parse(file: &File) -> Result<Node, Vec<Problem>> {
+/// Parses a file that must hold exactly one document; `needs` is what one that is empty is told to add.
+///
+/// # Errors
+///
+/// Everything that keeps it from being a tree, in the order of the file.
+pub fn parse(file: &File, needs: &str) -> Result<Node, Vec<Problem>> {
     let mut problems = Vec::new();
     let mut documents = Vec::new();
     let mut open: Vec<Open> = Vec::new();
-    for event in Parser::new_from_str(&file.text) {
+    for event in Parser::new_from_str(file.text()) {
         let (event, span) = match event {
             Ok((event, span)) => (
                 event,
@@ -73,6 +76,7 @@ pub(super) fn parse(file: &File) -> Result<Node, Vec<Problem>> {
                         file,
                         Span { start, end: start },
                         format!("the file is not YAML: {}", error.info()),
+                        "here",
                     )
                     .help("the rest of the file was not checked"),
                 );
@@ -99,7 +103,8 @@ pub(super) fn parse(file: &File) -> Result<Node, Vec<Problem>> {
             }
             Event::Alias(_) => {
                 problems.push(
-                    Problem::new(file, span, "an alias is not supported here").help("write the value out"),
+                    Problem::new(file, span, "an alias is not supported here", "refers to another place")
+                        .help("write the value out"),
                 );
                 Some(Node { span, value: Value::Null })
             }
@@ -107,8 +112,8 @@ pub(super) fn parse(file: &File) -> Result<Node, Vec<Problem>> {
         };
         if open.len() > MAX_DEPTH {
             problems.push(
-                Problem::new(file, span, "the file is nested too deeply")
-                    .help(format!("no configuration needs more than {MAX_DEPTH} levels")),
+                Problem::new(file, span, "the file is nested too deeply", "here")
+                    .help(format!("no such file needs more than {MAX_DEPTH} levels")),
             );
             return Err(problems);
         }
@@ -121,33 +126,32 @@ pub(super) fn parse(file: &File) -> Result<Node, Vec<Problem>> {
     }
     if let Some(second) = documents.get(1) {
         problems.push(
-            Problem::new(file, second.span, "the file holds several documents")
-                .help("write one configuration to a file"),
+            Problem::new(file, second.span, "the file holds several documents", "the second one")
+                .help("write one document to a file; put this one into a file of its own"),
         );
     }
     match documents.into_iter().next() {
         Some(document) if problems.is_empty() => Ok(document),
         Some(_) => Err(problems),
-        None => Err(vec![empty(file)]),
+        None => Err(vec![empty(file, needs)]),
     }
 }
 
 /// A file without anything in it.
-pub(super) fn empty(file: &File) -> Problem {
-    Problem::new(file, Span { start: 0, end: 0 }, "the file is empty")
-        .help("a configuration needs at least `listen`, `admin`, `upstreams` and `namespaces`")
+pub fn empty(file: &File, needs: &str) -> Problem {
+    Problem::new(file, Span { start: 0, end: 0 }, "the file is empty", "nothing is declared here").help(needs)
 }
 
 fn refuse_extras(file: &File, span: Span, anchor: usize, tagged: bool, problems: &mut Vec<Problem>) {
     if anchor > 0 {
         problems.push(
-            Problem::new(file, span, "an anchor is not supported here")
+            Problem::new(file, span, "an anchor is not supported here", "has an anchor")
                 .help("write the value out where it is needed"),
         );
     }
     if tagged {
         problems.push(
-            Problem::new(file, span, "a tag is not supported here")
+            Problem::new(file, span, "a tag is not supported here", "has a tag")
                 .help("remove the tag; quotes make a text of a number"),
         );
     }
@@ -156,7 +160,7 @@ fn refuse_extras(file: &File, span: Span, anchor: usize, tagged: bool, problems:
 impl Open {
     fn close(self, file: &File, end: Span) -> Node {
         // A block ends where the next thing begins; what is blank before that is not part of it.
-        let whole = file.text.get(self.span.start..end.end.max(self.span.end)).unwrap_or_default();
+        let whole = file.text().get(self.span.start..end.end.max(self.span.end)).unwrap_or_default();
         let span = Span { start: self.span.start, end: self.span.start + whole.trim_end().len() };
         let value = if self.is_mapping {
             let mut pairs = Vec::with_capacity(self.children.len() / 2);
