@@ -78,6 +78,29 @@ pub struct CaseRow {
 }
 
 impl KillMatrix {
+    fn of(seed: u64, looks: &[Look], broken: &BTreeMap<String, String>) -> Self {
+        let mut cases: BTreeMap<&str, CaseRow> = BTreeMap::new();
+        for Look { row, tried } in looks {
+            for id in tried {
+                let case = cases.entry(id).or_insert_with(|| CaseRow {
+                    id: id.clone(),
+                    kills: BTreeSet::new(),
+                    tried: 0,
+                });
+                case.tried += 1;
+                if row.killed_by.contains(id) {
+                    case.kills.insert(row.id);
+                }
+            }
+        }
+        Self {
+            seed,
+            mutants: looks.iter().map(|look| look.row.clone()).collect(),
+            cases: cases.into_values().collect(),
+            broken: broken.clone().into_iter().collect(),
+        }
+    }
+
     /// Mutants that nothing killed.
     pub fn survivors(&self) -> impl Iterator<Item = &MutantRow> {
         self.mutants.iter().filter(|mutant| mutant.killed_by.is_empty())
@@ -133,54 +156,84 @@ pub async fn run(
         }
     }
 
-    let mut kills: BTreeMap<String, (BTreeSet<&'static str>, usize)> = BTreeMap::new();
-    let rows: Vec<Result<(MutantRow, Vec<String>), String>> = stream::iter(&chosen)
+    let against = |mutant: &Mutant, only: Option<&str>| {
+        let mut trial = trial(mutant, &declaration);
+        trial.cases.retain(|case| {
+            only.is_none_or(|id| case.id == id) && wanted(case) && !broken.contains_key(&case.id)
+        });
+        trial
+    };
+    let mut looks: Vec<Look> = stream::iter(&chosen)
         .map(|mutant| async {
-            let mut trial = trial(mutant, &declaration);
-            trial.cases.retain(|case| wanted(case) && !broken.contains_key(&case.id));
-            let tried = trial.cases.iter().map(|case| case.id.clone()).collect();
-            let mut row = MutantRow {
-                id: mutant.id,
-                sentence: mutant.sentence,
-                killed_by: BTreeSet::new(),
-                disturbed: BTreeMap::new(),
-            };
-            match try_out(trial, options, &watchdog).await {
-                Ok(results) => {
-                    for finished in results {
-                        match finished.outcome {
-                            Outcome::Fail | Outcome::Undeclared => {
-                                row.killed_by.insert(finished.case);
-                            }
-                            outcome if outcome.proves() => {}
-                            outcome => {
-                                row.disturbed.insert(finished.case, outcome);
-                            }
-                        }
-                    }
-                }
-                Err(error) => return Err(format!("{}: {error}", mutant.id)),
-            }
-            progress(&row);
-            Ok((row, tried))
+            let look = look(mutant, against(mutant, None), options, &watchdog).await?;
+            progress(&look.row);
+            Ok(look)
         })
         .buffered(options.jobs.max(1))
-        .collect()
-        .await;
-    let mut mutants = Vec::new();
-    for row in rows {
-        let (row, tried) = row?;
-        for case in tried {
-            let entry = kills.entry(case.clone()).or_default();
-            entry.1 += 1;
-            if row.killed_by.contains(&case) {
-                entry.0.insert(row.id);
+        .collect::<Vec<Result<Look, String>>>()
+        .await
+        .into_iter()
+        .collect::<Result<_, _>>()?;
+
+    // Some faults show only in what happens at the same time, and the many trials before left them no time to. What
+    // has survived or killed nothing is looked at again while nothing else runs.
+    for (mutant, look) in chosen.iter().zip(&mut looks).filter(|(_, look)| look.row.killed_by.is_empty()) {
+        look.again(self::look(mutant, against(mutant, None), options, &watchdog).await?);
+    }
+    for case in KillMatrix::of(options.seed, &looks, &broken).idle() {
+        for (mutant, look) in chosen.iter().zip(&mut looks).filter(|(_, look)| look.tried.contains(&case.id))
+        {
+            look.again(self::look(mutant, against(mutant, Some(&case.id)), options, &watchdog).await?);
+            if look.row.killed_by.contains(&case.id) {
+                break;
             }
         }
-        mutants.push(row);
     }
-    let cases = kills.into_iter().map(|(id, (kills, tried))| CaseRow { id, kills, tried }).collect();
-    Ok(KillMatrix { seed: options.seed, mutants, cases, broken: broken.into_iter().collect() })
+    Ok(KillMatrix::of(options.seed, &looks, &broken))
+}
+
+/// What became of a mutant, and which cases it was tried on.
+struct Look {
+    row: MutantRow,
+    tried: Vec<String>,
+}
+
+impl Look {
+    /// Adds what a further look has found.
+    fn again(&mut self, other: Self) {
+        self.row.killed_by.extend(other.row.killed_by);
+        self.row.disturbed.extend(other.row.disturbed);
+        self.row.disturbed.retain(|case, _| !self.row.killed_by.contains(case));
+    }
+}
+
+async fn look(
+    mutant: &Mutant,
+    trial: Trial,
+    options: &MatrixOptions,
+    watchdog: &Watchdog,
+) -> Result<Look, String> {
+    let tried = trial.cases.iter().map(|case| case.id.clone()).collect();
+    let mut row = MutantRow {
+        id: mutant.id,
+        sentence: mutant.sentence,
+        killed_by: BTreeSet::new(),
+        disturbed: BTreeMap::new(),
+    };
+    let results =
+        try_out(trial, options, watchdog).await.map_err(|error| format!("{}: {error}", mutant.id))?;
+    for finished in results {
+        match finished.outcome {
+            Outcome::Fail | Outcome::Undeclared => {
+                row.killed_by.insert(finished.case);
+            }
+            outcome if outcome.proves() => {}
+            outcome => {
+                row.disturbed.insert(finished.case, outcome);
+            }
+        }
+    }
+    Ok(Look { row, tried })
 }
 
 fn full() -> Launcher {

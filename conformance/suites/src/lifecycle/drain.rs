@@ -108,8 +108,9 @@ pub(super) async fn of_nothing(context: Context) -> Verdict {
 }
 
 pub(super) async fn cuts_off(context: Context) -> Verdict {
-    /// How long Drain is to wait for the stream that is not read.
-    const TIMEOUT: Duration = Duration::from_millis(60);
+    /// How long Drain is to wait for the stream that is not read: longer than a driver that does not wait takes to
+    /// answer, on a machine with a lot to do.
+    const TIMEOUT: Duration = Duration::from_millis(300);
     /// How much longer it may take: enough for any machine, and less than what a driver waits that was told nothing.
     const LATE: Duration = Duration::from_secs(2);
     on_running(context, |context, fresh| async move {
