@@ -4,8 +4,9 @@
 //! is: its kind, namespace and prefix. It guards against mistakes, not against forgery: a forged cursor only moves a
 //! reader within its own namespace.
 
+use crate::Refusal;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use prism_interfaces::{Fault, Namespace, contract::v1::Reason};
+use prism_interfaces::{Fault, Namespace};
 
 /// Makes a cursor that continues after `position`.
 pub fn encode(kind: &str, namespace: &Namespace, prefix: &str, position: &[u8]) -> String {
@@ -24,10 +25,7 @@ pub fn decode(
     if cursor.is_empty() {
         return Ok(None);
     }
-    let foreign = || {
-        Fault::invalid_argument(Reason::CursorInvalid, "the cursor was not made for this listing")
-            .field("cursor")
-    };
+    let foreign = || Fault::from(Refusal::CursorInvalid);
     let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| foreign())?;
     let (sum, position) = bytes.split_first_chunk::<8>().ok_or_else(foreign)?;
     if u64::from_be_bytes(*sum) != checksum(kind, namespace, prefix, position) {

@@ -8,6 +8,7 @@
 //! - [`host`]: the endpoint around a driver.
 //! - [`settings`]: what Initialize hands over.
 //! - [`check`]: names, values, TTLs and batches against the declared limits.
+//! - [`refusal`]: what every driver says no with in the same words.
 //! - [`cursor`]: opaque cursors that only fit the listing that they were made for.
 //! - [`wildcard`]: patterns of topics.
 //! - [`clock`]: real time, or the clock of tests.
@@ -23,6 +24,7 @@ pub mod health;
 pub mod host;
 mod life;
 mod lifecycle;
+pub mod refusal;
 pub mod serve;
 pub mod settings;
 pub mod wildcard;
@@ -31,5 +33,6 @@ pub use clock::Clock;
 pub use driver::{Driver, DriverInfo, InterfaceInfo, Running, RunningDriver};
 pub use health::with_health;
 pub use host::{Host, MAX_MESSAGE_BYTES, namespace};
+pub use refusal::Refusal;
 pub use serve::serve;
 pub use settings::{SettingSpec, Settings};

@@ -3,7 +3,7 @@
 //! Messages hold neither keys nor values nor addresses: what Redis says of an error goes to the log alone, because it
 //! can repeat what it was sent.
 
-use prism_driver_kit::MAX_MESSAGE_BYTES;
+use prism_driver_kit::Refusal;
 use prism_interfaces::{Fault, contract::v1::Reason};
 use redis::{ErrorKind, RedisError, RetryMethod};
 use std::time::Duration;
@@ -24,22 +24,8 @@ pub(crate) enum Effect {
 /// What can go wrong. Arguments are checked before, with [`prism_driver_kit::check`].
 #[derive(Debug, Clone)]
 pub(crate) enum Error {
-    /// There is no such transaction in the namespace, or no longer.
-    TransactionNotFound,
-    /// Something that the transaction has read was changed since.
-    TransactionConflict,
-    /// A sum does not fit into 64 bits.
-    NumberOverflow,
-    /// The value is not the shortest decimal text of a 64-bit number.
-    NotANumber,
-    /// The values of a batch do not fit into one reply.
-    ReplyTooLarge,
-    /// The cursor holds no position.
-    CursorInvalid,
-    /// A CompareAndSwap expects nothing.
-    ExpectationMissing,
-    /// The subscriber is further behind than its buffer.
-    SubscriberOverflow,
+    /// The contract says no.
+    Refused(Refusal),
     /// The connection of a subscription was lost, and messages with it.
     SubscriptionLost,
     /// Redis answered with something that it never says.
@@ -61,43 +47,16 @@ impl Error {
     }
 }
 
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         match error {
-            Error::TransactionNotFound => Self::not_found(
-                Reason::TransactionNotFound,
-                "there is no such transaction in this namespace, or it has ended",
-            ),
-            Error::TransactionConflict => Self::aborted(
-                Reason::TransactionConflict,
-                "a key that the transaction has read was changed since; begin again",
-            ),
-            Error::NumberOverflow => {
-                Self::new(Code::OutOfRange, Reason::NumberOverflow, "the sum does not fit into 64 bits")
-            }
-            Error::NotANumber => Self::failed_precondition(
-                Reason::ValueNotANumber,
-                "the value is not the shortest decimal text of a 64-bit number",
-            ),
-            Error::ReplyTooLarge => Self::new(
-                Code::ResourceExhausted,
-                Reason::BatchTooLarge,
-                format!("the values are larger together than a reply can be, {MAX_MESSAGE_BYTES} bytes"),
-            ),
-            Error::CursorInvalid => {
-                Self::invalid_argument(Reason::CursorInvalid, "the cursor was not made for this listing")
-                    .field("cursor")
-            }
-            Error::ExpectationMissing => Self::invalid_argument(
-                Reason::ArgumentInvalid,
-                "`expected` is missing: either `absent` or `expected_value`",
-            )
-            .field("expected"),
-            Error::SubscriberOverflow => Self::new(
-                Code::ResourceExhausted,
-                Reason::SubscriberOverflow,
-                "the subscriber fell behind by more than its buffer; subscribe again",
-            ),
+            Error::Refused(refusal) => refusal.into(),
             Error::SubscriptionLost => {
                 unavailable("the subscription's connection to Redis was lost; subscribe again")
             }
@@ -214,14 +173,12 @@ mod tests {
         let written = |error| Error::Command(error, Effect::Possible);
         let read = |error| Error::Command(error, Effect::None);
         for (error, code, word, outcome) in [
-            (Error::TransactionNotFound, Code::NotFound, "TRANSACTION_NOT_FOUND", NotApplied),
-            (Error::TransactionConflict, Code::Aborted, "TRANSACTION_CONFLICT", NotApplied),
-            (Error::NumberOverflow, Code::OutOfRange, "NUMBER_OVERFLOW", NotApplied),
-            (Error::NotANumber, Code::FailedPrecondition, "VALUE_NOT_A_NUMBER", NotApplied),
-            (Error::ReplyTooLarge, Code::ResourceExhausted, "BATCH_TOO_LARGE", NotApplied),
-            (Error::CursorInvalid, Code::InvalidArgument, "CURSOR_INVALID", NotApplied),
-            (Error::ExpectationMissing, Code::InvalidArgument, "ARGUMENT_INVALID", NotApplied),
-            (Error::SubscriberOverflow, Code::ResourceExhausted, "SUBSCRIBER_OVERFLOW", NotApplied),
+            (
+                Error::Refused(Refusal::TransactionNotFound),
+                Code::NotFound,
+                "TRANSACTION_NOT_FOUND",
+                NotApplied,
+            ),
             (Error::SubscriptionLost, Code::Unavailable, "BACKEND_UNAVAILABLE", NotApplied),
             (Error::AnswerUnexpected(Effect::Possible), Code::Internal, "BACKEND_FAILED", Unknown),
             (Error::Interrupted, Code::Unavailable, "BACKEND_UNAVAILABLE", Unknown),

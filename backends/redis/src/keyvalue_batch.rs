@@ -9,7 +9,7 @@ use crate::{
     scripts,
 };
 use bytes::Bytes;
-use prism_driver_kit::{MAX_MESSAGE_BYTES, check, namespace};
+use prism_driver_kit::{MAX_MESSAGE_BYTES, Refusal, check, namespace};
 use prism_interfaces::{
     Fault,
     keyvalue::v1::{
@@ -62,7 +62,7 @@ impl KeyValueBatch for Store {
         let room = MAX_MESSAGE_BYTES - OVERHEAD_BYTES;
         let values: Option<Vec<Option<Bytes>>> =
             self.client.run(&scripts::FETCH, &names, &keys, &[room]).await?;
-        let values = values.ok_or(Error::ReplyTooLarge)?;
+        let values = values.ok_or(Refusal::ReplyTooLarge)?;
         if values.len() != keys.len() {
             return Err(Error::AnswerUnexpected(Effect::None).into());
         }

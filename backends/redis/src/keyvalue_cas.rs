@@ -7,7 +7,7 @@ use crate::{
     names::Names,
     scripts,
 };
-use prism_driver_kit::namespace;
+use prism_driver_kit::{Refusal, namespace};
 use prism_interfaces::keyvalue::v1::{
     CompareAndDeleteRequest, CompareAndDeleteResponse, CompareAndSwapRequest, CompareAndSwapResponse,
     IncrementRequest, IncrementResponse, compare_and_swap_request::Expected,
@@ -26,7 +26,7 @@ impl KeyValueCas for Store {
         check_key(&key)?;
         check_value(&value)?;
         let arguments = match &expected {
-            None => return Err(Error::ExpectationMissing.into()),
+            None => return Err(Refusal::ExpectationMissing.into()),
             Some(Expected::Absent(_)) => vec![&*value],
             Some(Expected::ExpectedValue(expected)) => vec![&*value, &**expected],
         };
@@ -56,8 +56,8 @@ impl KeyValueCas for Store {
         let sum: String =
             self.client.run(&scripts::INCREMENT, &names, &[names.value(&key)], &[delta]).await?;
         let value = match sum.as_str() {
-            "overflow" => return Err(Error::NumberOverflow.into()),
-            "not a number" => return Err(Error::NotANumber.into()),
+            "overflow" => return Err(Refusal::NumberOverflow.into()),
+            "not a number" => return Err(Refusal::NotANumber.into()),
             sum => sum.parse().map_err(|_| Error::AnswerUnexpected(Effect::Possible))?,
         };
         Ok(Response::new(IncrementResponse { value }))

@@ -7,7 +7,7 @@ use crate::{
     scripts,
 };
 use bytes::Bytes;
-use prism_driver_kit::{cursor, namespace};
+use prism_driver_kit::{Refusal, cursor, namespace};
 use prism_interfaces::{
     Namespace,
     keyvalue::v1::{
@@ -65,7 +65,7 @@ impl Store {
     ) -> Result<Page, Status> {
         let names = Names::new(namespace);
         let position = cursor::decode(kind, namespace, prefix, cursor)?
-            .map(|position| String::from_utf8(position).map_err(|_| Error::CursorInvalid))
+            .map(|position| String::from_utf8(position).map_err(|_| Refusal::CursorInvalid))
             .transpose()?;
         let Range { from, to } = Range::new(&names, prefix, position.as_deref());
         let limit = if limit == 0 { MAX_PAGE } else { limit.min(MAX_PAGE) };

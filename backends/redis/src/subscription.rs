@@ -7,7 +7,7 @@ use crate::{
     glob,
     names::Names,
 };
-use prism_driver_kit::wildcard::Pattern;
+use prism_driver_kit::{Refusal, wildcard::Pattern};
 use prism_interfaces::{
     Namespace,
     pubsub::v1::{Message, Ready, SubscribeEvent, subscribe_event::Event},
@@ -128,7 +128,9 @@ async fn deliver(
         }
         match sender.try_send(Ok(SubscribeEvent { event: Some(Event::Message(message)) })) {
             Ok(()) => {}
-            Err(mpsc::error::TrySendError::Full(_)) => return End::Failed(Error::SubscriberOverflow),
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                return End::Failed(Refusal::SubscriberOverflow.into());
+            }
             Err(mpsc::error::TrySendError::Closed(_)) => return End::Abandoned,
         }
     }

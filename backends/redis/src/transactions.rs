@@ -12,6 +12,7 @@ use crate::{
     scripts,
 };
 use bytes::Bytes;
+use prism_driver_kit::Refusal;
 use prism_interfaces::Namespace;
 use redis::Pipeline;
 use std::{
@@ -100,7 +101,7 @@ impl Transactions {
                 found.last_used = Instant::now();
                 Ok(Arc::clone(&found.state))
             }
-            _ => Err(Error::TransactionNotFound),
+            _ => Err(Refusal::TransactionNotFound.into()),
         }
     }
 
@@ -111,7 +112,7 @@ impl Transactions {
         id: &str,
     ) -> Result<Arc<tokio::sync::Mutex<State>>, Error> {
         let state = self.find(namespace, id)?;
-        lock(&self.open).remove(id).map(|_| state).ok_or(Error::TransactionNotFound)
+        lock(&self.open).remove(id).map(|_| state).ok_or(Refusal::TransactionNotFound.into())
     }
 
     /// Ends one that cannot go on.
@@ -140,7 +141,7 @@ impl Drop for Transactions {
 impl State {
     /// Whether it is over, which another call may have brought about while this one waited for its turn.
     fn check(&self) -> Result<(), Error> {
-        if self.ended { Err(Error::TransactionNotFound) } else { Ok(()) }
+        if self.ended { Err(Refusal::TransactionNotFound.into()) } else { Ok(()) }
     }
 
     /// What the transaction sees under a key.
@@ -217,7 +218,7 @@ impl State {
                 done
             }
         };
-        done.map(drop).ok_or(Error::TransactionConflict)
+        done.map(drop).ok_or(Refusal::TransactionConflict.into())
     }
 
     /// Drops the writes.

@@ -2,6 +2,7 @@
 //!
 //! Messages say what is wrong and give SQLite's number for it. They hold no SQL, no values and no paths.
 
+use prism_driver_kit::Refusal;
 use prism_interfaces::{Fault, contract::v1::Reason};
 use std::time::Duration;
 use tonic::{Code, Status};
@@ -27,6 +28,12 @@ impl From<sqlx::Error> for Failure {
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
         Self::Refused(fault)
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal.into())
     }
 }
 

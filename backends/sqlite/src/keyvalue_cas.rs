@@ -4,17 +4,16 @@
 //! SQLite turns into floating point where it overflows.
 
 use crate::{client::REPLACE, error::Failure, limits, service::Service};
-use prism_driver_kit::namespace;
+use prism_driver_kit::{Refusal, namespace};
 use prism_interfaces::{
-    Fault, Namespace,
-    contract::v1::Reason,
+    Namespace,
     keyvalue::v1::{
         CompareAndDeleteRequest, CompareAndDeleteResponse, CompareAndSwapRequest, CompareAndSwapResponse,
         IncrementRequest, IncrementResponse, compare_and_swap_request::Expected,
         key_value_cas_server::KeyValueCas,
     },
 };
-use tonic::{Code, Request, Response, Status};
+use tonic::{Request, Response, Status};
 
 /// Reads the shortest decimal text of a number, and nothing else.
 fn number(text: &[u8]) -> Option<i64> {
@@ -98,16 +97,9 @@ impl Service {
         .await?;
         let (before, expires_at) = match row {
             None => (0, None),
-            Some((text, expires_at)) => {
-                let message = "the value is not the shortest decimal text of a 64-bit number";
-                let number = number(&text)
-                    .ok_or_else(|| Fault::failed_precondition(Reason::ValueNotANumber, message))?;
-                (number, expires_at)
-            }
+            Some((text, expires_at)) => (number(&text).ok_or(Refusal::NotANumber)?, expires_at),
         };
-        let sum = before.checked_add(delta).ok_or_else(|| {
-            Fault::new(Code::OutOfRange, Reason::NumberOverflow, "the sum does not fit into 64 bits")
-        })?;
+        let sum = before.checked_add(delta).ok_or(Refusal::NumberOverflow)?;
         sqlx::query(REPLACE)
             .bind(namespace.as_str())
             .bind(key.into_bytes())
@@ -131,11 +123,7 @@ impl KeyValueCas for Service {
         limits::check_key("key", &key)?;
         limits::check_value("value", &value)?;
         let swapped = match expected {
-            None => {
-                let message = "`expected` is missing: give either `absent` or `expected_value`";
-                let fault = Fault::invalid_argument(Reason::ArgumentInvalid, message);
-                return Err(fault.field("expected").into());
-            }
+            None => return Err(Refusal::ExpectationMissing.into()),
             Some(Expected::Absent(_)) => self.swap_absent(&namespace, key, value.into()).await?,
             Some(Expected::ExpectedValue(expected)) => {
                 self.swap_value(&namespace, key, expected.into(), value.into()).await?

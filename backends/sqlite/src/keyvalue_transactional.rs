@@ -11,10 +11,9 @@ use crate::{
     service::Service,
     transactions::{Session, Work},
 };
-use prism_driver_kit::namespace;
+use prism_driver_kit::{Refusal, namespace};
 use prism_interfaces::{
     Fault, Namespace,
-    contract::v1::Reason,
     keyvalue::v1::{
         BeginRequest, BeginResponse, CommitRequest, CommitResponse, RollbackRequest, RollbackResponse,
         TransactionDeleteRequest, TransactionDeleteResponse, TransactionGetRequest, TransactionGetResponse,
@@ -46,7 +45,7 @@ const READ: &str = concat!(
 );
 
 fn conflict() -> Fault {
-    Fault::aborted(Reason::TransactionConflict, "another write has changed what the transaction has read")
+    Refusal::TransactionConflict.into()
 }
 
 impl Service {

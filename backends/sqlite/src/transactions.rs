@@ -4,8 +4,8 @@
 //! no connection and no lock of the file, so that nobody waits for it.
 
 use crate::{error::Failure, keys, limits::TRANSACTION_TIMEOUT};
-use prism_driver_kit::Clock;
-use prism_interfaces::{Fault, Namespace, contract::v1::Reason};
+use prism_driver_kit::{Clock, Refusal};
+use prism_interfaces::{Fault, Namespace};
 use std::{
     collections::{BTreeMap, HashMap},
     mem,
@@ -80,7 +80,7 @@ pub(crate) struct Session<'a> {
 }
 
 fn not_found() -> Fault {
-    Fault::not_found(Reason::TransactionNotFound, "there is no such transaction, or no longer")
+    Refusal::TransactionNotFound.into()
 }
 
 fn lock(open: &Mutex<Table>) -> MutexGuard<'_, Table> {
