@@ -33,6 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let own: Vec<&FileDescriptorProto> =
         set.file.iter().filter(|file| file.name().starts_with("prism/")).collect();
     fs::write(out.join("catalogue.rs"), catalogue(&own, &root)?)?;
+    fs::write(out.join("protos.rs"), texts(&protos, &root)?)?;
 
     let plain = FileDescriptorSet { file: set.file.clone() };
     tonic_prost_build::configure().bytes(".").compile_fds(plain)?;
@@ -49,6 +50,17 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>
         }
     }
     Ok(())
+}
+
+/// The files themselves, for those who build drivers elsewhere.
+fn texts(protos: &[PathBuf], root: &Path) -> Result<String, Box<dyn Error>> {
+    let mut table = String::from("&[\n");
+    for path in protos {
+        let (name, path) = (path.strip_prefix(root)?.display().to_string(), path.display().to_string());
+        writeln!(table, "({name:?}, include_str!({path:?})),")?;
+    }
+    table.push(']');
+    Ok(table)
 }
 
 fn catalogue(files: &[&FileDescriptorProto], root: &Path) -> Result<String, Box<dyn Error>> {

@@ -1,6 +1,7 @@
 //! The arguments of the command line.
 
-use crate::command::{explain, list, mutants, report, run, serve, validate};
+use crate::command::{explain, init, list, mutants, report, run, serve, validate};
+use crate::init::Language;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use prism_runner::{
     plan::Selection,
@@ -54,6 +55,9 @@ enum Command {
         after_help = "Examples:\n  prism-conformance report prism-report/events.jsonl\n  prism-conformance report --format markdown prism-report/events.jsonl"
     )]
     Report(ReportArgs),
+    /// Write the skeleton of a backend: a driver that conforms as it is, to be made into your own.
+    #[command(after_help = init::EXAMPLES)]
+    Init(InitArgs),
     /// Serve a built-in driver over gRPC on an address.
     #[command(
         after_help = "Examples:\n  prism-conformance serve memstore --listen 127.0.0.1:50051\n  prism-conformance serve redis --listen 127.0.0.1:0 --set url=redis://127.0.0.1:6379"
@@ -244,6 +248,21 @@ pub struct ReportArgs {
     pub format: ReportFormat,
 }
 
+/// Arguments of `init`.
+#[derive(Debug, Clone, Args)]
+pub struct InitArgs {
+    /// The name of the backend, or a folder to make whose name it is.
+    #[arg(value_name = "NAME")]
+    pub folder: PathBuf,
+    /// The language of the driver.
+    #[arg(long)]
+    pub language: Language,
+    /// Where the skeleton gets Prism Conformance from: a git URL, or a checkout. Default: the checkout that this
+    /// program was built from, where that is still there.
+    #[arg(long, value_name = "URL|DIR")]
+    pub prism: Option<String>,
+}
+
 /// Arguments of `serve`.
 #[derive(Debug, Clone, Args)]
 pub struct ServeArgs {
@@ -303,6 +322,7 @@ impl Cli {
             Command::Validate(args) => validate::validate(&args),
             Command::Mutants(args) => mutants::mutants(&args),
             Command::Report(args) => report::report(&args),
+            Command::Init(args) => init::init(&args),
             Command::Serve(args) => serve::serve(&args),
         };
         match result {

@@ -1,6 +1,7 @@
 //! One file per subcommand. They are the only ones that print.
 
 pub mod explain;
+pub mod init;
 pub mod list;
 pub mod mutants;
 pub mod report;
@@ -52,5 +53,29 @@ fn render(errors: &Problems) -> String {
     match GraphicalReportHandler::new_themed(theme).with_width(110).render_report(&mut text, errors) {
         Ok(()) => text,
         Err(_) => errors.to_string(),
+    }
+}
+
+/// An argument as a shell takes it.
+pub(crate) fn quoted(argument: &str) -> String {
+    let plain = |character: char| character.is_ascii_alphanumeric() || "-_./:=@,+%".contains(character);
+    if !argument.is_empty() && argument.chars().all(plain) {
+        argument.to_owned()
+    } else {
+        format!("'{}'", argument.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_quoted_where_a_shell_needs_it() {
+        assert_eq!(quoted("--seed=7"), "--seed=7");
+        assert_eq!(quoted("a b"), "'a b'");
+        assert_eq!(quoted("keyvalue_ttl/*"), "'keyvalue_ttl/*'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted(""), "''");
     }
 }

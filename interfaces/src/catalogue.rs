@@ -4,6 +4,9 @@ use std::fmt;
 
 include!(concat!(env!("OUT_DIR"), "/catalogue.rs"));
 
+/// Every `.proto` file: its path under `interfaces/proto`, and its text.
+pub static PROTOS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/protos.rs"));
+
 /// Which revision of the contract this is; changes when a clause that counts is added or changed.
 pub const REVISION: &str = "2026-11";
 

@@ -16,6 +16,7 @@ mod tests;
 use prism_yaml::{Problem, Problems, nearest};
 use std::collections::BTreeMap;
 
+pub use backend::is_name;
 pub use model::{
     Backend, Container, DriverCommand, DriverSpec, External, MetadataValue, Origin, Process, Remote, Setup,
     Tls, TlsIdentity,

@@ -4,7 +4,7 @@ use crate::{
     builtins,
     cli::RunArgs,
     command::{
-        Trouble, print, registry,
+        Trouble, print, quoted, registry,
         report::{PAGE_BYTES, rendered},
         say,
         serve::stop_signal,
@@ -219,33 +219,9 @@ fn started(args: &RunArgs, options: &RunOptions, processors: usize) -> RunStarte
     }
 }
 
-/// For a shell.
-fn quoted(argument: &str) -> String {
-    let plain = |character: char| character.is_ascii_alphanumeric() || "-_./:=@,+%".contains(character);
-    if !argument.is_empty() && argument.chars().all(plain) {
-        argument.to_owned()
-    } else {
-        format!("'{}'", argument.replace('\'', r"'\''"))
-    }
-}
-
 /// The most memory that this process has had, where the system tells.
 fn peak_rss_kib() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().strip_suffix("kB")?.trim().parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn arguments_are_quoted_where_a_shell_needs_it() {
-        assert_eq!(quoted("--seed=7"), "--seed=7");
-        assert_eq!(quoted("a b"), "'a b'");
-        assert_eq!(quoted("keyvalue_ttl/*"), "'keyvalue_ttl/*'");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-        assert_eq!(quoted(""), "''");
-    }
 }

@@ -11,4 +11,5 @@ mod guarded_endpoint;
 mod interrupted;
 mod kill_matrix;
 mod odd_driver;
+mod skeleton;
 mod tool;

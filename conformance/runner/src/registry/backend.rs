@@ -96,7 +96,9 @@ fn read_document(
     })
 }
 
-fn is_name(text: &str) -> bool {
-    !text.starts_with('-')
+/// Whether a backend can have this name: lower-case letters, digits and hyphens, starting with a letter or digit.
+pub fn is_name(text: &str) -> bool {
+    !text.is_empty()
+        && !text.starts_with('-')
         && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }

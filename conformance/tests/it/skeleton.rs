@@ -1,0 +1,119 @@
+//! What `init` writes: the commands that it prints are typed as they stand, and what they lead to conforms; with one
+//! line of it broken, the clause that this breaks is named.
+
+use crate::tool::{Ran, Tool};
+use prism_reports::{Outcome, Report};
+use std::{collections::BTreeSet, io::Write, process::Command};
+
+/// Set to leave out the test that needs Python and its package index.
+const WITHOUT_PYTHON: &str = "PRISM_TEST_WITHOUT_PYTHON";
+
+/// Runs a command line in a shell, in the folder of the tool.
+fn shell(tool: &Tool, line: &str) -> Ran {
+    Ran::from(
+        Command::new("/bin/sh").args(["-c", line]).current_dir(tool.path()).output().expect("a shell runs"),
+    )
+}
+
+/// The commands under `Next:`.
+fn next_commands(ran: &Ran) -> Vec<String> {
+    let (_, next) = ran.stdout.split_once("\nNext:\n").expect("what to do next");
+    next.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
+}
+
+fn report(tool: &Tool) -> Report {
+    serde_json::from_str(&tool.read("prism-report/report.json")).expect("report.json")
+}
+
+/// The clauses that the report says are broken.
+fn broken(report: &Report) -> BTreeSet<&str> {
+    let failed = report.cases().filter(|(_, case)| case.outcome == Outcome::Fail);
+    failed
+        .filter_map(|(_, case)| case.failure.as_ref())
+        .filter_map(|failure| failure.clause.as_deref())
+        .collect()
+}
+
+/// Puts another line in place of one that is there once.
+fn break_line(tool: &Tool, file: &str, line: &str, other: &str) {
+    let text = tool.read(file);
+    assert_eq!(text.matches(line).count(), 1, "`{line}` in {file}");
+    tool.file(file, &text.replace(line, other));
+}
+
+#[test]
+fn a_skeleton_in_python_conforms_until_a_line_is_broken() {
+    if let Some(reason) = std::env::var_os(WITHOUT_PYTHON) {
+        let _ = writeln!(
+            std::io::stderr(),
+            "not tested: the skeleton in Python ({WITHOUT_PYTHON}={})",
+            reason.display()
+        );
+        return;
+    }
+    let tool = Tool::new();
+    let written = tool.run(&["init", "my-backend", "--language", "python"]).exits(0);
+    let commands = next_commands(&written);
+    let [make, install, certify] = &commands[..] else { panic!("{commands:?}") };
+    for line in [make, install] {
+        let ran = shell(&tool, line);
+        assert_eq!(
+            ran.code, 0,
+            "`{line}` failed. This test needs python3 with venv, and the Python package index; {WITHOUT_PYTHON}=REASON \
+             leaves it out.\n{}{}",
+            ran.stdout, ran.stderr
+        );
+    }
+    shell(&tool, certify).exits(0).says("CONFORMANT").says("keyvalue_basic");
+    let whole = report(&tool);
+    assert!(
+        whole.cases().all(|(_, case)| case.outcome.proves()),
+        "what is written by init is measured in full"
+    );
+
+    break_line(&tool, "my-backend/store.py", "return count > 0", "return True");
+    let ran =
+        shell(&tool, &format!("{certify} --case 'keyvalue_basic/delete_*'")).exits(1).says("NON-CONFORMANT");
+    assert_eq!(broken(&report(&tool)), BTreeSet::from(["KVB-09"]), "{}", ran.stdout);
+    ran.says("Delete of a key that is not there is no error and answers `existed = false`");
+}
+
+#[test]
+fn init_refuses_what_it_cannot_write_and_says_what_to_do() {
+    let tool = Tool::new();
+    tool.file("file", "");
+    tool.file("full/file", "");
+    for (name, complaint) in [
+        (
+            "My_Backend",
+            "`My_Backend` is not a name for a backend; use lower-case letters, digits and hyphens, starting with a letter or digit, such as `my-backend`",
+        ),
+        ("-", "`-` is not a name for a backend"),
+        ("memstore", "`memstore` is the name of a built-in backend; choose another, such as `my-memstore`"),
+        (
+            "full",
+            "full is there already and not empty; nothing was written: remove it first, or choose another name",
+        ),
+        ("file", "file is a file, or in one"),
+        ("file/mine", "file/mine is a file, or in one"),
+    ] {
+        tool.run(&["init", name, "--language", "python"]).exits(2).complains(complaint);
+    }
+    tool.run(&["init", "mine"]).exits(2).complains("--language");
+    tool.run(&["init", "mine", "--language", "python", "--prism", "nowhere"])
+        .exits(2)
+        .complains("`--prism nowhere` is not a checkout of Prism Conformance");
+    assert!(!tool.path().join("mine").exists(), "nothing is left of what was refused");
+}
+
+#[test]
+fn whatever_a_backend_can_be_called_is_a_name_for_a_skeleton() {
+    let tool = Tool::new();
+    for name in ["0", "null", "true", "1e3", "a-", "class"] {
+        tool.run(&["init", &format!("some/{name}"), "--language", "python"]).exits(0);
+    }
+    tool.run(&["validate", "--registry", "some"])
+        .exits(0)
+        .says("1e3: 1 interfaces")
+        .says("null: 1 interfaces");
+}
