@@ -1,6 +1,6 @@
 //! The arguments of the command line.
 
-use crate::command::{explain, init, list, mutants, report, run, serve, validate};
+use crate::command::{explain, init, list, mutants, proxy, report, run, serve, validate};
 use crate::init::Language;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use prism_runner::{
@@ -63,6 +63,9 @@ enum Command {
         after_help = "Examples:\n  prism-conformance serve memstore --listen 127.0.0.1:50051\n  prism-conformance serve redis --listen 127.0.0.1:0 --set url=redis://127.0.0.1:6379"
     )]
     Serve(ServeArgs),
+    /// Run the reference proxy; `run --via-proxy` starts it in front of every driver.
+    #[command(after_help = "Example:\n  prism-conformance proxy --config proxy.yaml")]
+    Proxy(prism_proxy::command::Arguments),
 }
 
 /// Where backends are declared.
@@ -95,6 +98,7 @@ impl SelectionArgs {
             interfaces: self.interface.clone(),
             cases: self.case.clone(),
             required: required.to_vec(),
+            routes: Vec::new(),
         }
     }
 }
@@ -141,6 +145,15 @@ impl From<ProvisionArg> for Mode {
     }
 }
 
+/// Which ways lead to a backend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ViaProxyArg {
+    /// Directly and through the proxy.
+    Both,
+    /// Through the proxy alone.
+    Only,
+}
+
 /// Arguments of `run`.
 #[derive(Debug, Clone, Args)]
 pub struct RunArgs {
@@ -171,6 +184,18 @@ pub struct RunArgs {
     /// The most seconds that a server, and then a driver, may take to start.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub start_timeout: u64,
+    /// Reach every backend through a process of the reference proxy as well, and compare; `only` leaves the direct way out.
+    #[arg(
+        long,
+        value_name = "WAYS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "both"
+    )]
+    pub via_proxy: Option<ViaProxyArg>,
+    /// Another proxy than the reference one; it is called with `--config FILE`, and reads the same configuration.
+    #[arg(long, value_name = "FILE", requires = "via_proxy")]
+    pub proxy_program: Option<PathBuf>,
     /// Leave the namespaces of the cases as they are, and name them in the report.
     #[arg(long)]
     pub keep: bool,
@@ -324,6 +349,7 @@ impl Cli {
             Command::Report(args) => report::report(&args),
             Command::Init(args) => init::init(&args),
             Command::Serve(args) => serve::serve(&args),
+            Command::Proxy(args) => proxy::proxy(args),
         };
         match result {
             Ok(code) => code,

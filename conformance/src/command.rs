@@ -4,6 +4,7 @@ pub mod explain;
 pub mod init;
 pub mod list;
 pub mod mutants;
+pub mod proxy;
 pub mod report;
 pub mod run;
 pub mod serve;

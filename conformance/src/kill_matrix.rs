@@ -318,6 +318,7 @@ async fn try_out(
         ]),
         concurrency: 16,
         effort: Some(options.effort),
+        proxy: None,
     };
     let target =
         Target::start(spec, DriverAccess::Launch(launcher), watchdog.clone(), Duration::from_secs(5)).await?;

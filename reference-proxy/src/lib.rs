@@ -13,6 +13,7 @@
 //! In reading order:
 //!
 //! - [`config`]: what a proxy is told.
+//! - [`command`]: the proxy as a process.
 //! - [`proxy`]: starting and draining one.
 //! - `layers`, `call`, `body`, `forward`: the way of a call.
 //! - `routes`, `upstream`, `limits`: where it goes and whether it may.
@@ -21,6 +22,7 @@
 mod admin;
 mod body;
 mod call;
+pub mod command;
 pub mod config;
 mod deadline;
 mod drain;

@@ -1,93 +1,18 @@
 //! `prism-proxy --config FILE`: the reference proxy as a process.
-//!
-//! SIGHUP takes the file anew. SIGTERM and SIGINT drain. The exit code is 0 where every call in flight came to its end,
-//! 2 where some were cut off, and 1 where the proxy did not start.
 
 use clap::Parser;
-use prism_proxy::{Config, Proxy, Running};
-use std::{
-    io::{self, IsTerminal, Write},
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
-use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use prism_proxy::command::{self, Arguments};
+use std::process::ExitCode;
 
 /// Routes gRPC calls by namespace to drivers and patterns.
 #[derive(Debug, Parser)]
-#[command(version)]
-struct Arguments {
-    /// The configuration file (YAML).
-    #[arg(long, short, env = "PRISM_PROXY_CONFIG")]
-    config: PathBuf,
-    /// Checks the configuration and ends.
-    #[arg(long)]
-    check: bool,
-    /// What is logged to standard error, as `level` or `target=level,…`.
-    #[arg(long, env = "PRISM_PROXY_LOG", default_value = "info")]
-    log: EnvFilter,
+#[command(name = "prism-proxy", version)]
+struct Cli {
+    #[command(flatten)]
+    arguments: Arguments,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    match run(arguments).await {
-        Ok(code) => code,
-        Err(error) => {
-            // Nothing better can be done where standard error is closed.
-            let _ = writeln!(io::stderr(), "{error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-async fn run(arguments: Arguments) -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let config = Config::load(&arguments.config).map_err(|problems| problems.plain())?;
-    if arguments.check {
-        return Ok(ExitCode::SUCCESS);
-    }
-    let log = tracing_subscriber::fmt().with_env_filter(arguments.log).with_writer(io::stderr);
-    if io::stderr().is_terminal() {
-        log.init();
-    } else {
-        log.json().flatten_event(true).init();
-    }
-    // Before the proxy serves, so that a signal that comes early is not the end of it.
-    let mut hangup = signal(SignalKind::hangup())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let running = Proxy::start(config).await?;
-    announce(&running)?;
-    loop {
-        tokio::select! {
-            _ = hangup.recv() => reload(&running, &arguments.config),
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
-            () = running.draining() => break,
-        }
-    }
-    let counts = running.drain().await;
-    Ok(if counts.cut_off == 0 { ExitCode::SUCCESS } else { ExitCode::from(2) })
-}
-
-/// One line on standard output says where the proxy is, for whoever chose port 0.
-fn announce(running: &Running) -> io::Result<()> {
-    let mut out = io::stdout();
-    writeln!(out, "listen={} admin={}", running.address(), running.admin_address())?;
-    out.flush()
-}
-
-fn reload(running: &Running, path: &Path) {
-    match Config::load(path) {
-        Ok(config) => {
-            if let Err(error) = running.reload(config) {
-                tracing::error!(%error, "the configuration was refused; the old one stays");
-            }
-        }
-        Err(problems) => {
-            running.count_failed_reload();
-            let error = problems.plain();
-            tracing::error!(%error, "the configuration was refused; the old one stays");
-        }
-    }
+    command::run(Cli::parse().arguments).await
 }

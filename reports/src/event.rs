@@ -140,6 +140,9 @@ pub struct TargetPlanned {
     pub setup: String,
     /// Whether the run is incomplete without this target.
     pub required: bool,
+    /// How its cases reach it.
+    #[serde(default, skip_serializing_if = "Route::is_direct")]
+    pub route: Route,
     /// What the target claims to serve.
     pub declared: Vec<DeclaredInterface>,
     /// Further claims, such as `consistency: linearizable`.
@@ -147,6 +150,24 @@ pub struct TargetPlanned {
     pub guarantees: BTreeMap<String, String>,
     /// The cases, in the order in which they are reported.
     pub cases: Vec<PlannedCase>,
+}
+
+/// How cases reach a target.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Route {
+    /// As the driver is.
+    #[default]
+    Direct,
+    /// Through a process of the reference proxy.
+    Proxy,
+}
+
+impl Route {
+    /// Whether nothing is in between.
+    pub fn is_direct(&self) -> bool {
+        *self == Self::Direct
+    }
 }
 
 /// The claim to serve one interface.

@@ -98,12 +98,13 @@ impl<'a> Fold<'a> {
                 let status =
                     self.status.get(plan.target.as_str()).cloned().unwrap_or(TargetStatus::NotStarted);
                 let cases: Vec<CaseReport> =
-                    plan.cases.iter().map(|case| self.case(&plan.target, &status, case)).collect();
+                    plan.cases.iter().map(|case| self.case(plan, &status, case)).collect();
                 TargetReport {
                     target: plan.target.clone(),
                     backend: plan.backend.clone(),
                     setup: plan.setup.clone(),
                     required: plan.required,
+                    route: plan.route,
                     provision: self.ready.get(plan.target.as_str()).map(|&ready| Provision {
                         call_cost_us: ready.call_cost_us.and_then(finite),
                         ..ready.clone()
@@ -185,8 +186,19 @@ impl<'a> Fold<'a> {
         }
     }
 
-    fn case(&self, target: &str, status: &TargetStatus, planned: &PlannedCase) -> CaseReport {
-        let result = self.results.get(&(target, planned.id.as_str())).copied();
+    /// What the case came to on the same backend and set-up without the proxy.
+    fn direct(&self, plan: &TargetPlanned, case: &str) -> Option<Outcome> {
+        if plan.route.is_direct() {
+            return None;
+        }
+        let twin = self.planned.iter().find(|other| {
+            other.route.is_direct() && other.backend == plan.backend && other.setup == plan.setup
+        })?;
+        self.results.get(&(twin.target.as_str(), case)).map(|result| result.outcome)
+    }
+
+    fn case(&self, plan: &TargetPlanned, status: &TargetStatus, planned: &PlannedCase) -> CaseReport {
+        let result = self.results.get(&(plan.target.as_str(), planned.id.as_str())).copied();
         let (outcome, reason) = match (result, status) {
             (Some(result), _) => (result.outcome, None),
             (None, TargetStatus::Failed { reason }) => (Outcome::Error, Some(reason.clone())),
@@ -203,6 +215,7 @@ impl<'a> Fold<'a> {
             sentence: planned.sentence.clone(),
             undeclared: planned.undeclared,
             outcome,
+            direct: self.direct(plan, &planned.id),
             duration_ms: result.and_then(|result| finite(result.duration_ms)).unwrap_or(0.0),
             calls: result.map_or(0, |result| result.calls),
             reason,

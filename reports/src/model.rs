@@ -6,7 +6,7 @@ use std::collections::btree_map;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::event::{ClauseInfo, DeclaredInterface, Failure, Host, Provision, seed_text};
+use crate::event::{ClauseInfo, DeclaredInterface, Failure, Host, Provision, Route, seed_text};
 use crate::exit::Verdict;
 use crate::outcome::{ExitClass, Outcome};
 
@@ -87,6 +87,9 @@ pub struct TargetReport {
     pub setup: String,
     /// Whether the run is incomplete without this target.
     pub required: bool,
+    /// How its cases reached it.
+    #[serde(default, skip_serializing_if = "Route::is_direct")]
+    pub route: Route,
     /// What became of it.
     pub status: TargetStatus,
     /// Where its server came from and what answered, if anything did.
@@ -177,6 +180,9 @@ pub struct CaseReport {
     pub undeclared: bool,
     /// What it came to.
     pub outcome: Outcome,
+    /// What it came to without the proxy, where it went through one and was run both ways.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direct: Option<Outcome>,
     /// How long it took, in milliseconds; 0 if it did not run.
     pub duration_ms: f64,
     /// How many calls reached the target.
@@ -264,6 +270,13 @@ impl Report {
     /// Every case with its target, in the order in which they were planned.
     pub fn cases(&self) -> impl Iterator<Item = (&TargetReport, &CaseReport)> {
         self.targets.iter().flat_map(|target| target.cases.iter().map(move |case| (target, case)))
+    }
+}
+
+impl CaseReport {
+    /// What tells the proxy's fault from the driver's: the case holds without the proxy and not through it.
+    pub fn blames_the_proxy(&self) -> bool {
+        self.direct.is_some_and(Outcome::proves) && !self.outcome.proves() && self.outcome.counts()
     }
 }
 

@@ -34,5 +34,5 @@ pub use driver::{Driver, DriverInfo, InterfaceInfo, Running, RunningDriver};
 pub use health::with_health;
 pub use host::{Host, MAX_MESSAGE_BYTES, namespace};
 pub use refusal::Refusal;
-pub use serve::serve;
+pub use serve::{serve, serve_incoming};
 pub use settings::{SettingSpec, Settings};

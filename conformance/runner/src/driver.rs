@@ -19,7 +19,7 @@ mod supervised;
 mod switch;
 
 pub use command::CommandDriver;
-pub(crate) use leased::Stopping;
+pub(crate) use leased::{Ending, Stopping};
 pub(crate) use process::DriverProcess;
 pub(crate) use supervised::{Budget, Supervised, Watch};
 
@@ -30,7 +30,7 @@ use std::time::Duration;
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 
 /// A connection that many cases share.
-fn channel(builder: tonic::transport::Endpoint) -> Endpoint {
+pub(crate) fn channel(builder: tonic::transport::Endpoint) -> Endpoint {
     let channel = builder
         .connect_timeout(CONNECT_LIMIT)
         .tcp_nodelay(true)

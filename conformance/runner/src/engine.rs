@@ -6,13 +6,17 @@ use crate::{
     lines::with_lines,
     plan::PlannedTarget,
     provision::{self, Mode, NotProvisioned, Server, provision},
+    proxied::ProxyCommand,
     records::{not_measurable, planned, ready},
     registry::DriverSpec,
     secrets::Secrets,
     smoke::smoke,
     target::{DriverAccess, Launcher, Target, TargetSpec},
 };
-use futures::stream::{FuturesUnordered, StreamExt};
+use futures::{
+    future::join_all,
+    stream::{FuturesUnordered, StreamExt},
+};
 use prism_reports::{
     Outcome,
     event::{CaseFinished, EventKind, TargetFailed, TargetNotMeasured},
@@ -54,6 +58,8 @@ pub struct RunOptions {
     pub fail_fast: bool,
     /// Where servers come from.
     pub mode: Mode,
+    /// How the proxy is started that targets by [`Route::Proxy`] are reached through.
+    pub proxy: Option<ProxyCommand>,
     /// Arguments that every reproduce line needs, such as `--registry DIR`, each with a space in front.
     pub reproduce_with: String,
 }
@@ -78,10 +84,11 @@ pub async fn run(
         events,
         cancel,
     };
-    let mut all: FuturesUnordered<_> = targets
-        .iter()
-        .enumerate()
-        .map(|(index, planned)| TargetRun::new(&run, index, planned).run())
+    // Targets that differ only in how they are reached stand next to each other.
+    let numbered: Vec<(usize, &PlannedTarget)> = targets.iter().enumerate().collect();
+    let mut all: FuturesUnordered<_> = numbered
+        .chunk_by(|(_, left), (_, right)| left.shares_server_with(right))
+        .map(|group| on_one_server(&run, group))
         .collect();
     while all.next().await.is_some() {}
     drop(all);
@@ -98,6 +105,44 @@ struct Run {
     options: RunOptions,
     events: UnboundedSender<EventKind>,
     cancel: CancellationToken,
+}
+
+/// Runs targets that one server can serve, at once.
+async fn on_one_server(run: &Run, group: &[(usize, &PlannedTarget)]) {
+    let targets: Vec<TargetRun<'_>> = group
+        .iter()
+        .filter(|(_, planned)| !planned.cases.is_empty())
+        .map(|(index, planned)| TargetRun::new(run, *index, planned))
+        .collect();
+    let Some(first) = targets.first() else { return };
+    let began = Instant::now();
+    let PlannedTarget { backend, setup, .. } = first.planned;
+    let server = tokio::select! {
+        () = run.cancel.cancelled() => return,
+        server = provision(backend, setup, run.options.mode, &run.context) => server,
+    };
+    match server {
+        Ok(server) => {
+            join_all(targets.into_iter().map(|target| target.run(&server, began))).await;
+            if let Err(error) = server.stop().await {
+                for (index, planned) in group {
+                    TargetRun::new(run, *index, planned).failed(error.to_string());
+                }
+            }
+        }
+        Err(NotProvisioned::NotMeasured { reason, remedy }) => {
+            for TargetRun { planned, .. } in &targets {
+                let (target, reason, remedy) = (planned.label.clone(), reason.clone(), remedy.clone());
+                let event = TargetNotMeasured { target, reason, remedy };
+                let _ = run.events.send(EventKind::TargetNotMeasured(event));
+            }
+        }
+        Err(NotProvisioned::Failed { reason }) => {
+            for target in &targets {
+                target.failed(reason.clone());
+            }
+        }
+    }
 }
 
 /// One target of a run.
@@ -122,47 +167,25 @@ impl<'a> TargetRun<'a> {
         self.emit(EventKind::TargetFailed(TargetFailed { target: self.planned.label.clone(), reason }));
     }
 
-    async fn run(mut self) {
-        if self.planned.cases.is_empty() {
-            return;
-        }
-        let began = Instant::now();
-        let PlannedTarget { backend, setup, label, .. } = self.planned;
-        let server = tokio::select! {
-            () = self.run.cancel.cancelled() => return,
-            server = provision(backend, setup, self.run.options.mode, &self.run.context) => server,
-        };
-        let server = match server {
-            Ok(server) => server,
-            Err(NotProvisioned::NotMeasured { reason, remedy }) => {
-                let target = label.clone();
-                self.emit(EventKind::TargetNotMeasured(TargetNotMeasured { target, reason, remedy }));
-                return;
-            }
-            Err(NotProvisioned::Failed { reason }) => return self.failed(reason),
-        };
+    async fn run(mut self, server: &Server, began: Instant) {
         self.secrets.add_passwords(&server.settings);
         let cancel = self.run.cancel.clone();
         let started = tokio::select! {
-            () = cancel.cancelled() => None,
-            started = self.start(&server) => Some(started),
+            () = cancel.cancelled() => return,
+            started = self.start(server) => started,
         };
         match started {
-            None => {}
-            Some(Err(reason)) => {
+            Err(reason) => {
                 let reason = format!("the driver did not start: {reason}");
                 let of_server = server.logs().await;
                 let heading = if of_server.is_empty() { "" } else { "\nlast lines of the server:" };
                 self.failed(with_lines(format!("{reason}{heading}"), &of_server));
             }
-            Some(Ok(target)) => {
+            Ok(target) => {
                 let target = Arc::new(target);
-                self.measure(&target, &server, began).await;
+                self.measure(&target, server, began).await;
                 target.stop().await;
             }
-        }
-        if let Err(error) = server.stop().await {
-            self.failed(error.to_string());
         }
     }
 
@@ -195,6 +218,7 @@ impl<'a> TargetRun<'a> {
             settings: server.settings.clone(),
             concurrency: backend.concurrency.min(options.jobs),
             effort: options.effort,
+            proxy: options.proxy.clone().filter(|_| !self.planned.route.is_direct()),
         };
         let starting = Target::start(spec, access, self.run.watchdog.clone(), patience);
         // A process may take that long to answer, then as long again to run; and a call is made at the very end.
@@ -271,6 +295,10 @@ impl<'a> TargetRun<'a> {
         {
             return not_measurable(target, case, why);
         }
+        if case.without_namespace && !self.planned.route.is_direct() {
+            let why = "a proxy routes by the namespace, and the calls of this case have none";
+            return not_measurable(target, case, why);
+        }
         let options = &self.run.options;
         let execution = Execution {
             seed: options.seed,
@@ -278,8 +306,13 @@ impl<'a> TargetRun<'a> {
             limit: options.case_limit,
             keep: options.keep,
             reproduce: format!(
-                "prism-conformance run{} --backend {} --case {} --seed {} --effort {}",
-                options.reproduce_with, target.label, case.id, options.seed, target.effort
+                "prism-conformance run{} --backend {} --case {} --seed {} --effort {}{}",
+                options.reproduce_with,
+                self.planned.name,
+                case.id,
+                options.seed,
+                target.effort,
+                if self.planned.route.is_direct() { "" } else { " --via-proxy" }
             ),
         };
         execute(target, case, &execution, slot).await

@@ -73,7 +73,7 @@ pub async fn execute(
             failure.kind = FailureKind::Unreachable;
             failure.message = format!("the connection to the driver failed; then: {}", failure.message);
         }
-        let found = instances.examine(verdict.is_ok()).await;
+        let found = instances.examine(verdict.is_ok(), context.namespace()).await;
         if let Some(crash) = found.crash {
             // Whatever the case made of it, it was not about the driver's answers.
             verdict = Err(Failure::harness(crash));

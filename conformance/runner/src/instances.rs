@@ -2,9 +2,10 @@
 
 use crate::{
     driver::{
-        Budget, CommandDriver, DriverProcess, Stopping, Supervised, Watch,
+        Budget, CommandDriver, DriverProcess, Ending as _, Stopping, Supervised, Watch,
         bring_up::{Before, bring_up, explain},
     },
+    proxied::{Front, Proxied, ProxyCommand},
     target::Launcher,
 };
 use async_trait::async_trait;
@@ -31,6 +32,15 @@ const LOG_LINES: usize = 50;
 pub(crate) struct TargetInstances {
     kind: Kind,
     settings: BTreeMap<String, String>,
+    /// Where calls go through a proxy.
+    proxies: Option<Proxies>,
+}
+
+/// The proxies in front of the instances.
+struct Proxies {
+    front: Front,
+    shared: Arc<Proxied>,
+    second: OnceCell<Arc<Proxied>>,
 }
 
 enum Kind {
@@ -53,12 +63,13 @@ struct Processes {
 impl TargetInstances {
     /// Of a launcher, which made the shared instance as well; that one runs.
     pub(crate) fn launched(launch: Launcher, shared: Endpoint, settings: BTreeMap<String, String>) -> Self {
-        Self { kind: Kind::Launched { launch, shared, second: OnceCell::new() }, settings }
+        let second = OnceCell::new();
+        Self { kind: Kind::Launched { launch, shared, second }, settings, proxies: None }
     }
 
     /// One instance that somebody else runs.
     pub(crate) fn elsewhere(endpoint: Endpoint, settings: BTreeMap<String, String>) -> Self {
-        Self { kind: Kind::Elsewhere(endpoint), settings }
+        Self { kind: Kind::Elsewhere(endpoint), settings, proxies: None }
     }
 
     /// Starts the shared instance of a driver that is a process.
@@ -71,11 +82,24 @@ impl TargetInstances {
         let settings = driver.settings().clone();
         let second = OnceCell::new();
         let processes = Processes { driver, budget, shared, second, stopping: Stopping::default() };
-        Ok(Self { kind: Kind::Processes(Box::new(processes)), settings })
+        Ok(Self { kind: Kind::Processes(Box::new(processes)), settings, proxies: None })
     }
 
-    /// The instance that cases share.
+    /// Puts a proxy in front of the instances, each a process of its own.
+    pub(crate) async fn through(mut self, command: ProxyCommand) -> Result<Self, String> {
+        let front = Front::new(command);
+        let shared = front.start(self.direct()).await?;
+        self.proxies = Some(Proxies { front, shared, second: OnceCell::new() });
+        Ok(self)
+    }
+
+    /// The way to the instance that cases share.
     pub(crate) fn shared(&self) -> Endpoint {
+        self.proxies.as_ref().map_or_else(|| self.direct(), |proxies| proxies.shared.endpoint())
+    }
+
+    /// The instance that cases share, without a proxy.
+    fn direct(&self) -> Endpoint {
         match &self.kind {
             Kind::Launched { shared, .. } => shared.clone(),
             Kind::Processes(processes) => processes.shared.endpoint(),
@@ -90,21 +114,26 @@ impl TargetInstances {
 
     /// Puts the one instance that there is back into service.
     pub(crate) async fn revive(&self) -> Result<(), String> {
-        let shared = self.shared();
+        let shared = self.direct();
         let _ = Lifecycle::new(shared.clone()).stop().await;
         bring_up(&shared, &self.settings, Before::Anything).await.map_err(|status| explain(&status))
     }
 
     /// The last lines that the shared instance wrote; none for one that is no process of this run.
     pub(crate) async fn logs(&self) -> Vec<String> {
-        match &self.kind {
+        let mut lines = match &self.kind {
             Kind::Processes(processes) => processes.shared.logs().await,
             Kind::Launched { .. } | Kind::Elsewhere(_) => Vec::new(),
-        }
+        };
+        lines.extend(self.proxies.iter().flat_map(|proxies| proxies.shared.logs(0)));
+        lines
     }
 
-    /// Why the driver will not be started again, where it has crashed too often.
+    /// Why the driver will not be started again, where it has crashed too often, or what became of its proxy.
     pub(crate) async fn given_up(&self) -> Option<String> {
+        if let Some(crash) = self.proxies.as_ref().and_then(|proxies| proxies.shared.crash()) {
+            return Some(crash);
+        }
         match &self.kind {
             Kind::Processes(processes) => match (processes.shared.given_up().await, processes.second.get()) {
                 (None, Some(second)) => second.given_up().await,
@@ -116,6 +145,14 @@ impl TargetInstances {
 
     /// Ends what was started here. An instance of somebody else's stays as it is.
     pub(crate) async fn stop(&self) {
+        if let Some(Proxies { front, shared, second }) = &self.proxies {
+            let second = async {
+                if let Some(second) = second.get() {
+                    second.end().await;
+                }
+            };
+            tokio::join!(shared.end(), second, front.finish());
+        }
         match &self.kind {
             Kind::Elsewhere(_) => {}
             Kind::Launched { shared, second, .. } => {
@@ -142,6 +179,8 @@ pub(crate) struct CaseInstances {
     watches: Mutex<[Option<Watch>; 2]>,
     /// The processes of the case's own.
     own: Mutex<Vec<Arc<DriverProcess>>>,
+    /// The proxies that it calls through, each with how much it had written when the case began.
+    proxies: Mutex<Vec<(Arc<Proxied>, usize)>>,
 }
 
 /// What became of the processes under a case.
@@ -162,11 +201,31 @@ impl CaseInstances {
             Kind::Processes(processes) => Some(processes.shared.watch().await),
             Kind::Launched { .. } | Kind::Elsewhere(_) => None,
         };
-        Arc::new(Self { all: Arc::clone(all), watches: Mutex::new([watch, None]), own: Mutex::default() })
+        let proxies = all.proxies.iter().map(|proxies| (Arc::clone(&proxies.shared), proxies.shared.mark()));
+        Arc::new(Self {
+            all: Arc::clone(all),
+            watches: Mutex::new([watch, None]),
+            own: Mutex::default(),
+            proxies: Mutex::new(proxies.collect()),
+        })
     }
 
-    /// After the case.
-    pub(crate) async fn examine(&self, satisfied: bool) -> Found {
+    /// After the case, which had `namespace`.
+    pub(crate) async fn examine(&self, satisfied: bool, namespace: &str) -> Found {
+        let mut found = self.examine_driver(satisfied).await;
+        let proxies = self.proxies.lock().unwrap_or_else(PoisonError::into_inner);
+        found.crash = found.crash.or_else(|| proxies.iter().find_map(|(proxied, _)| proxied.crash()));
+        if !satisfied {
+            // Other cases call through the same proxy.
+            let concerns = |line: &String| line.contains(namespace) || !line.contains(r#""level":"INFO""#);
+            let lines = proxies.iter().flat_map(|(proxied, mark)| proxied.logs(*mark));
+            found.logs.extend(lines.filter(concerns));
+        }
+        found.logs.drain(..found.logs.len().saturating_sub(LOG_LINES));
+        found
+    }
+
+    async fn examine_driver(&self, satisfied: bool) -> Found {
         let Kind::Processes(processes) = &self.all.kind else { return Found::default() };
         let mut found = Found::default();
         let watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -193,14 +252,11 @@ impl CaseInstances {
         } else {
             own.iter().flat_map(|process| process.lines().snapshot()).collect()
         };
-        found.logs.drain(..found.logs.len().saturating_sub(LOG_LINES));
         found
     }
-}
 
-#[async_trait]
-impl Instances for CaseInstances {
-    async fn second(&self) -> Result<Endpoint, Failure> {
+    /// The second instance itself, without a proxy.
+    async fn second_direct(&self) -> Result<Endpoint, Failure> {
         let begun = |status| Failure::from(status).during("starting a second instance");
         match &self.all.kind {
             Kind::Elsewhere(_) => Err(Failure::harness("an endpoint has one instance")),
@@ -227,8 +283,9 @@ impl Instances for CaseInstances {
         }
     }
 
-    async fn fresh(&self) -> Result<FreshInstance, Failure> {
-        let endpoint = match &self.all.kind {
+    /// The case's own instance itself, without a proxy.
+    async fn fresh_direct(&self) -> Result<Endpoint, Failure> {
+        Ok(match &self.all.kind {
             Kind::Launched { launch, .. } => launch(),
             Kind::Processes(processes) => {
                 let process = processes.driver.launch().await;
@@ -247,7 +304,35 @@ impl Instances for CaseInstances {
                     }
                 }
             }
-        };
+        })
+    }
+
+    /// Notes that the case calls through a proxy.
+    fn uses(&self, proxied: &Arc<Proxied>, mark: usize) {
+        let mut proxies = self.proxies.lock().unwrap_or_else(PoisonError::into_inner);
+        proxies.push((Arc::clone(proxied), mark));
+    }
+}
+
+#[async_trait]
+impl Instances for CaseInstances {
+    async fn second(&self) -> Result<Endpoint, Failure> {
+        let direct = self.second_direct().await?;
+        let Some(proxies) = &self.all.proxies else { return Ok(direct) };
+        let proxied = proxies.second.get_or_try_init(|| proxies.front.start(direct)).await;
+        let proxied = proxied.map_err(|why| Failure::harness(why).during("starting a second instance"))?;
+        self.uses(proxied, proxied.mark());
+        Ok(proxied.endpoint())
+    }
+
+    async fn fresh(&self) -> Result<FreshInstance, Failure> {
+        let mut endpoint = self.fresh_direct().await?;
+        if let Some(proxies) = &self.all.proxies {
+            let proxied = proxies.front.start(endpoint).await;
+            let proxied = proxied.map_err(|why| Failure::harness(why).during("starting a fresh instance"))?;
+            self.uses(&proxied, 0);
+            endpoint = proxies.front.lease(proxied);
+        }
         Ok(FreshInstance { endpoint, settings: self.all.settings.clone() })
     }
 }

@@ -4,6 +4,7 @@
 //! - [`provision`]: the servers that drivers need, found or started, and taken away again.
 //! - [`mod@plan`]: which cases run against which targets.
 //! - [`driver`]: drivers that are processes of the run, or endpoints of somebody else.
+//! - [`proxied`]: the way to a driver through a proxy.
 //! - [`target`]: a driver that runs.
 //! - [`engine`]: the plan, carried out.
 //! - [`execute`]: one case, from its first call to its outcome.
@@ -16,6 +17,7 @@ mod lines;
 pub mod plan;
 mod process;
 pub mod provision;
+pub mod proxied;
 mod records;
 pub mod registry;
 mod secrets;

@@ -2,6 +2,7 @@
 
 use crate::registry::{Backend, Registry, Setup};
 use prism_interfaces::catalogue;
+use prism_reports::event::Route;
 use prism_suites::{Case, suite};
 
 /// What was asked for on the command line; empty means everything.
@@ -15,13 +16,19 @@ pub struct Selection {
     pub cases: Vec<String>,
     /// Backends, as in `backends`, without which the run is incomplete.
     pub required: Vec<String>,
+    /// How each target is reached, once for each; empty means directly.
+    pub routes: Vec<Route>,
 }
 
 /// A backend in one set-up, and its cases.
 #[derive(Debug, Clone)]
 pub struct PlannedTarget {
-    /// `redis`, or `redis@redis-7.2` for a set-up that is not the first.
+    /// Its name, and how it is reached where that is not directly: `redis via proxy`.
     pub label: String,
+    /// As `--backend` takes it: `redis`, or `redis@redis-7.2` for a set-up that is not the first.
+    pub name: String,
+    /// How its cases reach it.
+    pub route: Route,
     /// The backend.
     pub backend: Backend,
     /// The set-up.
@@ -30,6 +37,21 @@ pub struct PlannedTarget {
     pub required: bool,
     /// In the order of reports.
     pub cases: Vec<Case>,
+}
+
+impl PlannedTarget {
+    fn reached(&self, route: Route) -> Self {
+        let label = match route {
+            Route::Direct => self.name.clone(),
+            Route::Proxy => format!("{} via proxy", self.name),
+        };
+        Self { label, route, ..self.clone() }
+    }
+
+    /// Whether both can have one server.
+    pub(crate) fn shares_server_with(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
 }
 
 /// Why there is no plan. Every kind is a mistake of the caller's.
@@ -77,20 +99,22 @@ pub fn plan(registry: &Registry, selection: &Selection) -> Result<Vec<PlannedTar
     for name in &selection.backends {
         for (backend, setup) in find(registry, name)? {
             let found = target(backend, setup);
-            if !targets.iter().any(|known: &PlannedTarget| known.label == found.label) {
+            if !targets.iter().any(|known: &PlannedTarget| known.name == found.name) {
                 targets.push(found);
             }
         }
     }
     for name in &selection.required {
         for (backend, setup) in find(registry, name)? {
-            let label = label(backend, setup);
-            let Some(target) = targets.iter_mut().find(|target| target.label == label) else {
+            let wanted = setup_name(backend, setup);
+            let Some(target) = targets.iter_mut().find(|target| target.name == wanted) else {
                 return Err(PlanError::RequiredNotSelected(name.clone()));
             };
             target.required = true;
         }
     }
+    let routes = if selection.routes.is_empty() { &[Route::Direct][..] } else { &selection.routes };
+    targets = targets.iter().flat_map(|target| routes.iter().map(|route| target.reached(*route))).collect();
     for target in &mut targets {
         let clock = target.setup.embedded.as_ref().and_then(|settings| settings.get("clock"));
         let virtual_clock = clock.is_some_and(|clock| clock == "virtual");
@@ -129,8 +153,11 @@ fn find<'a>(registry: &'a Registry, name: &str) -> Result<Vec<(&'a Backend, &'a 
 }
 
 fn target(backend: &Backend, setup: &Setup) -> PlannedTarget {
+    let name = setup_name(backend, setup);
     PlannedTarget {
-        label: label(backend, setup),
+        label: name.clone(),
+        name,
+        route: Route::Direct,
         backend: backend.clone(),
         setup: setup.clone(),
         required: false,
@@ -139,7 +166,7 @@ fn target(backend: &Backend, setup: &Setup) -> PlannedTarget {
 }
 
 /// The name of the backend alone for its first set-up, else with the set-up.
-fn label(backend: &Backend, setup: &Setup) -> String {
+fn setup_name(backend: &Backend, setup: &Setup) -> String {
     if backend.setups.first().is_some_and(|first| first.name == setup.name) {
         backend.name.clone()
     } else {

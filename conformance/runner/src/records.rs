@@ -34,6 +34,7 @@ pub(crate) fn planned(target: &PlannedTarget) -> TargetPlanned {
         backend: target.backend.name.clone(),
         setup: target.setup.name.clone(),
         required: target.required,
+        route: target.route,
         declared: interfaces
             .iter()
             .map(|(id, traits)| DeclaredInterface {

@@ -6,6 +6,7 @@ use crate::{
         bring_up::{Before, bring_up_patiently, explain},
     },
     instances::TargetInstances,
+    proxied::ProxyCommand,
 };
 use prism_interfaces::{
     Endpoint,
@@ -71,7 +72,12 @@ pub struct TargetSpec {
     pub concurrency: usize,
     /// How much generated cases do; `None` to let the cost of a call decide.
     pub effort: Option<Effort>,
+    /// The proxy that every call of a case goes through; `None` for none.
+    pub proxy: Option<ProxyCommand>,
 }
+
+/// The namespace of what is asked before any case.
+const PROBE: &str = "prism-probe";
 
 /// How many round trips are measured.
 const PROBES: usize = 15;
@@ -85,10 +91,14 @@ impl Target {
         watchdog: Watchdog,
         patience: Duration,
     ) -> Result<Self, String> {
-        let TargetSpec { label, declaration, settings, concurrency, effort } = spec;
-        let instances = start(access, settings, patience).await?;
+        let TargetSpec { label, declaration, settings, concurrency, effort, proxy } = spec;
+        let mut instances = start(access, settings, patience).await?;
+        if let Some(proxy) = proxy {
+            instances = instances.through(proxy).await?;
+        }
         let endpoint = instances.shared();
-        let lifecycle = Lifecycle::new(endpoint.clone());
+        // A proxy routes by the namespace, so even these calls have one.
+        let lifecycle = Lifecycle::new(endpoint.layer(Seam::namespace(PROBE)));
         let described =
             lifecycle.describe().await.map_err(|status| format!("Describe failed: {}", explain(&status)))?;
         let call_cost = call_cost(&lifecycle)
@@ -163,5 +173,5 @@ async fn call_cost(lifecycle: &Lifecycle) -> Result<Duration, Status> {
 }
 
 async fn has_clock(endpoint: &Endpoint) -> bool {
-    ClockClient::new(endpoint.layer(Seam::namespace("prism-probe"))).now(NowRequest {}).await.is_ok()
+    ClockClient::new(endpoint.layer(Seam::namespace(PROBE))).now(NowRequest {}).await.is_ok()
 }

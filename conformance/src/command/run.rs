@@ -2,7 +2,7 @@
 
 use crate::{
     builtins,
-    cli::RunArgs,
+    cli::{RunArgs, ViaProxyArg},
     command::{
         Trouble, print, quoted, registry,
         report::{PAGE_BYTES, rendered},
@@ -14,14 +14,15 @@ use crate::{
 use prism_interfaces::catalogue;
 use prism_reports::{
     Event, EventKind, EventWriter, LogError, Report, append_step_summary,
-    event::{ClauseInfo, ClauseLevel, Host, RunStarted},
+    event::{ClauseInfo, ClauseLevel, Host, Route, RunStarted},
     exit_code, render,
 };
 use prism_runner::{
-    PlannedTarget,
+    PlannedTarget, Selection,
     engine::{self, Builtins, RunOptions},
     plan,
     provision::Mode,
+    proxied::ProxyCommand,
     target::Launcher,
 };
 use std::{
@@ -36,6 +37,7 @@ Examples:
   prism-conformance run
   prism-conformance run --backend redis --require redis
   prism-conformance run --backend memstore --case 'keyvalue_ttl/*' --seed 7
+  prism-conformance run --backend redis --via-proxy
   prism-conformance run --registry ./my-backends --backend my-backend --fail-fast
 
 The output folder gets events.jsonl (the log that everything else is made from), report.json, junit.xml and
@@ -58,7 +60,12 @@ type LogWriter = EventWriter<BufWriter<File>>;
 /// Runs the plan, writes the reports, prints one.
 pub fn run(args: &RunArgs) -> Result<ExitCode, Trouble> {
     let registry = registry(&args.registry)?;
-    let targets = plan(&registry, &args.selection.selection(&args.require))
+    let routes = match args.via_proxy {
+        None => vec![Route::Direct],
+        Some(ViaProxyArg::Both) => vec![Route::Direct, Route::Proxy],
+        Some(ViaProxyArg::Only) => vec![Route::Proxy],
+    };
+    let targets = plan(&registry, &Selection { routes, ..args.selection.selection(&args.require) })
         .map_err(|error| Trouble::usage(error.to_string()))?;
     if targets.iter().all(|target| target.cases.is_empty()) {
         return Err(Trouble::nothing("no case is selected; `prism-conformance list` shows them all"));
@@ -76,6 +83,7 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Trouble> {
         keep: args.keep,
         fail_fast: args.fail_fast,
         mode: args.provision.map(Mode::from).unwrap_or_default(),
+        proxy: args.via_proxy.map(|_| proxy_command(args)).transpose()?,
         reproduce_with: args.registry.registry.iter().fold(String::new(), |mut text, folder| {
             let _ = write!(text, " --registry {}", quoted(&folder.display().to_string()));
             text
@@ -136,6 +144,20 @@ async fn conduct(
     let closing = log.closing_record(cancel.is_cancelled(), peak_rss_kib());
     events.push(log.append(closing)?);
     Ok(events)
+}
+
+/// The proxy that is part of this program, where no other is named.
+fn proxy_command(args: &RunArgs) -> Result<ProxyCommand, Trouble> {
+    if let Some(program) = &args.proxy_program {
+        let program = std::path::absolute(program).map_err(|error| Trouble::usage(error.to_string()))?;
+        if !program.is_file() {
+            return Err(Trouble::usage(format!("--proxy-program: there is no file {}", program.display())));
+        }
+        return Ok(ProxyCommand { program, arguments: Vec::new() });
+    }
+    let program = std::env::current_exe()
+        .map_err(|error| Trouble::incomplete(format!("the proxy cannot be found: {error}")))?;
+    Ok(ProxyCommand { program, arguments: vec!["proxy".to_owned()] })
 }
 
 fn launchers() -> Builtins {

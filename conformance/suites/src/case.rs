@@ -73,6 +73,8 @@ pub struct Case {
     pub instance: Instance,
     /// Whether it needs `prism.testing.v1.Clock`.
     pub needs_clock: bool,
+    /// Whether its calls must reach the driver without a namespace, by which a proxy could route them.
+    pub without_namespace: bool,
     run: Run,
 }
 
@@ -96,6 +98,7 @@ where
         given: Vec::new(),
         instance: Instance::Shared,
         needs_clock: false,
+        without_namespace: false,
         run: Arc::new(move |context| Box::pin(run(context))),
     }
 }
@@ -151,6 +154,12 @@ impl Case {
     /// Asks for the clock of tests.
     pub fn with_clock(mut self) -> Self {
         self.needs_clock = true;
+        self
+    }
+
+    /// Says that its calls must reach the driver without a namespace.
+    pub fn without_namespace(mut self) -> Self {
+        self.without_namespace = true;
         self
     }
 

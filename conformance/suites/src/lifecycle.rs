@@ -147,7 +147,8 @@ fn of_a_namespace() -> Vec<Case> {
             &["LIF-01", "LIF-09"],
             "Describe and HealthCheck answer without a namespace",
             describe::without_a_namespace,
-        ),
+        )
+        .without_namespace(),
         case(
             "lifecycle/drop_namespace_removes_everything",
             &["LIF-10"],

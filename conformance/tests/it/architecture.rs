@@ -17,7 +17,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     // The proxy sees the contract and no backend.
     ("prism-proxy", &["prism-interfaces", "prism-yaml"]),
     ("prism-suites", &["prism-interfaces", "prism-check"]),
-    ("prism-runner", &["prism-interfaces", "prism-yaml", "prism-suites", "prism-reports"]),
+    // The kit serves a driver of this process to whoever can only reach an address.
+    (
+        "prism-runner",
+        &["prism-interfaces", "prism-yaml", "prism-driver-kit", "prism-suites", "prism-reports"],
+    ),
     (
         "prism-conformance",
         &[
@@ -28,6 +32,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "prism-sqlite",
             "prism-redis",
             "prism-mutants",
+            // A run can put it in front of every backend.
+            "prism-proxy",
             "prism-suites",
             "prism-runner",
             "prism-reports",

@@ -13,3 +13,4 @@ mod kill_matrix;
 mod odd_driver;
 mod skeleton;
 mod tool;
+mod via_proxy;

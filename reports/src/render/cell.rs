@@ -136,6 +136,7 @@ mod tests {
             backend: "redis".into(),
             setup: "redis-7.0".into(),
             required: false,
+            route: crate::event::Route::Direct,
             status: TargetStatus::Measured,
             provision: None,
             declared: Vec::new(),

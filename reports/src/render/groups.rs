@@ -72,6 +72,14 @@ impl Member<'_> {
             .unwrap_or_else(|| self.case.outcome.meaning())
     }
 
+    /// What the same case came to without the proxy, where it was run both ways.
+    pub(super) fn direct(&self) -> Option<String> {
+        let outcome = self.case.direct?;
+        let blame =
+            if self.case.blames_the_proxy() { ": what is wrong is on the way through the proxy" } else { "" };
+        Some(format!("{}{blame}", outcome.label()))
+    }
+
     /// The clause that is broken: its number, its level, its sentence, as far as they are known.
     pub(super) fn clause(&self, report: &Report) -> Option<ClauseText> {
         let failure = self.case.failure.as_ref()?;

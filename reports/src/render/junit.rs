@@ -103,6 +103,7 @@ fn body(report: &Report, member: Member<'_>) -> String {
         field("clause", &format!("{} {}", clause.head, clause.text));
     }
     field("case says", &case.sentence);
+    field("directly", member.direct().as_deref().unwrap_or_default());
     field("message", member.message());
     field("reason", case.reason.as_deref().unwrap_or_default());
     field("kept in", case.namespace.as_deref().unwrap_or_default());

@@ -127,6 +127,9 @@ fn failure(report: &Report, number: usize, group: &Group<'_>) -> String {
     if !case.sentence.is_empty() {
         let _ = write!(out, "\nThe case says: {}\n", prose(&case.sentence));
     }
+    if let Some(direct) = first.direct() {
+        let _ = write!(out, "\nDirectly: {}\n", prose(&direct));
+    }
     let failure = case.failure.as_ref();
     let mut seen = String::new();
     let facts = [

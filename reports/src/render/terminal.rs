@@ -203,6 +203,7 @@ impl Page<'_> {
             self.field("clause", &format!("{} {}", clause.head, clause.text));
         }
         self.field("case says", &case.sentence);
+        self.field("directly", first.direct().as_deref().unwrap_or_default());
         self.evidence("message", first.message());
         if let Some(failure) = &case.failure {
             self.evidence("expected", failure.expected.as_deref().unwrap_or_default());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use prism_reports::event::{
     CallRecord, CaseFinished, ClauseInfo, ClauseLevel, DeclaredInterface, Described, DescribedInterface,
-    Failure, Host, PlannedCase, Provision, RunFinished, RunStarted, TargetFailed, TargetNotMeasured,
+    Failure, Host, PlannedCase, Provision, Route, RunFinished, RunStarted, TargetFailed, TargetNotMeasured,
     TargetPlanned, TargetReady,
 };
 use prism_reports::{Event, EventKind, Outcome, SCHEMA_VERSION};
@@ -128,6 +128,7 @@ pub(crate) fn planned(
         backend: target.into(),
         setup: setup.into(),
         required: false,
+        route: Route::Direct,
         declared: declared
             .iter()
             .map(|&interface| DeclaredInterface {

@@ -1,6 +1,6 @@
 //! From events to the report: order, what is missing, what does not add up, levels.
 
-use prism_reports::event::{TargetFailed, TargetReady};
+use prism_reports::event::{Route, TargetFailed, TargetPlanned, TargetReady};
 use prism_reports::model::TargetStatus;
 use prism_reports::{Event, EventKind, Level, Outcome, Report, Verdict};
 use proptest::prelude::*;
@@ -64,6 +64,31 @@ fn log_of(cases: &[(&str, &str, Outcome)]) -> Log {
         log.push(done(finished("redis", id, *outcome, 1.0)));
     }
     log
+}
+
+#[test]
+fn what_is_the_proxy_s_fault_is_told() {
+    use Outcome::{Error, Fail, Pass};
+    let through = |outcome, direct: Option<Outcome>| {
+        let mut log = Log::default();
+        log.push(fixture::started());
+        let plan = planned("redis", "redis-7.0", &[], vec![case("keyvalue_basic/a", &["KVB-01"], "Holds.")]);
+        let proxied = TargetPlanned { target: "redis via proxy".into(), route: Route::Proxy, ..plan.clone() };
+        if let Some(direct) = direct {
+            log.push(EventKind::TargetPlanned(plan)).push(ready("redis", "process", None));
+            log.push(done(finished("redis", "keyvalue_basic/a", direct, 1.0)));
+        }
+        log.push(EventKind::TargetPlanned(proxied)).push(ready("redis via proxy", "process", None));
+        log.push(done(finished("redis via proxy", "keyvalue_basic/a", outcome, 1.0)));
+        let report = Report::from_events(&log.close(false).events);
+        let (_, case) = report.cases().last().unwrap();
+        (case.direct, case.blames_the_proxy())
+    };
+    assert_eq!(through(Fail, Some(Pass)), (Some(Pass), true));
+    assert_eq!(through(Fail, Some(Fail)), (Some(Fail), false));
+    assert_eq!(through(Pass, Some(Pass)), (Some(Pass), false));
+    assert_eq!(through(Error, Some(Pass)), (Some(Pass), false), "an error is no verdict");
+    assert_eq!(through(Fail, None), (None, false));
 }
 
 fn level_of(cases: &[(&str, &str, Outcome)]) -> Option<Level> {

@@ -1,6 +1,6 @@
 //! Instances of a case's own, which end when nobody holds them any more.
 
-use super::process::DriverProcess;
+use async_trait::async_trait;
 use prism_interfaces::{Endpoint, EndpointError};
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -10,18 +10,28 @@ use tokio::{runtime::Handle, task::JoinSet};
 use tonic::body::Body;
 use tower::Service;
 
+/// Something behind an endpoint that can be asked to end.
+#[async_trait]
+pub(crate) trait Ending: Send + Sync + 'static {
+    /// Where it answers.
+    fn endpoint(&self) -> Endpoint;
+
+    /// Asks it to end, and waits until it has.
+    async fn end(&self);
+}
+
 /// Processes that are being asked to end; clones share them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Stopping(Arc<Mutex<JoinSet<()>>>);
 
 impl Stopping {
     /// Asks a process to end, meanwhile.
-    fn begin(&self, process: Arc<DriverProcess>) {
+    fn begin(&self, process: Arc<dyn Ending>) {
         // Without a runtime, everything is over, and dropping the process kills it.
         let Ok(runtime) = Handle::try_current() else { return };
         let mut tasks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}
-        tasks.spawn_on(async move { process.stop().await }, &runtime);
+        tasks.spawn_on(async move { process.end().await }, &runtime);
     }
 
     /// Waits until all have ended.
@@ -30,15 +40,15 @@ impl Stopping {
         tasks.join_all().await;
     }
 
-    /// The endpoint of a process that is asked to end when the last clone of the endpoint is gone.
-    pub(crate) fn lease(&self, process: Arc<DriverProcess>) -> Endpoint {
-        let inner = process.endpoint().clone();
+    /// The endpoint of something that is asked to end when the last clone of the endpoint is gone.
+    pub(crate) fn lease(&self, process: Arc<dyn Ending>) -> Endpoint {
+        let inner = process.endpoint();
         Endpoint::new(Leased { inner, _lease: Arc::new(Lease { process, stopping: self.clone() }) })
     }
 }
 
 struct Lease {
-    process: Arc<DriverProcess>,
+    process: Arc<dyn Ending>,
     stopping: Stopping,
 }
 

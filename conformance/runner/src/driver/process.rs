@@ -1,10 +1,11 @@
 //! One driver process.
 
-use super::speaks::is_there;
+use super::{leased::Ending, speaks::is_there};
 use crate::{
     lines::{Lines, with_lines},
     process::RunningProcess,
 };
+use async_trait::async_trait;
 use prism_interfaces::Endpoint;
 use std::{path::PathBuf, time::Duration};
 use tempfile::TempDir;
@@ -143,5 +144,16 @@ impl DriverProcess {
         if let Err(error) = self.process.stop().await {
             tracing::warn!(error, "a driver process was left behind");
         }
+    }
+}
+
+#[async_trait]
+impl Ending for DriverProcess {
+    fn endpoint(&self) -> Endpoint {
+        self.endpoint.clone()
+    }
+
+    async fn end(&self) {
+        self.stop().await;
     }
 }
