@@ -1,40 +1,12 @@
 //! Drivers that somebody else serves.
 
-use crate::tool::Tool;
+use crate::{served::Served, tool::Tool};
 use prism_reports::{Outcome, Report};
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpListener,
-    process::{Child, Stdio},
+    process::Stdio,
 };
-
-/// A built-in driver, served as a process; ended when dropped.
-struct Served {
-    child: Child,
-    uri: String,
-}
-
-impl Served {
-    fn start(tool: &Tool, arguments: &[&str]) -> Self {
-        let mut child = tool
-            .command(&[&["serve"][..], arguments].concat())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the tool runs");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
-        let uri = line.trim().rsplit(' ').next().expect("an address").to_owned();
-        assert!(uri.starts_with("http://127.0.0.1:"), "{line}");
-        Self { child, uri }
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 fn declare(tool: &Tool, uri: &str, interfaces: &str) {
     tool.file(
@@ -61,8 +33,8 @@ fn memstore() -> String {
 #[test]
 fn a_served_driver_conforms_as_it_does_in_process() {
     let tool = Tool::new();
-    let served = Served::start(&tool, &["memstore"]);
-    declare(&tool, &served.uri, &memstore());
+    let served = Served::start(&tool, &["serve", "memstore"]);
+    declare(&tool, served.uri(), &memstore());
     tool.run(&["run", "--registry", "mine", "--backend", "mine", "--effort", "quick"])
         .exits(0)
         .says("CONFORMANT");
@@ -73,8 +45,8 @@ fn a_served_driver_conforms_as_it_does_in_process() {
 #[test]
 fn what_is_served_though_not_declared_is_non_conformant() {
     let tool = Tool::new();
-    let served = Served::start(&tool, &["memstore"]);
-    declare(&tool, &served.uri, BASIC);
+    let served = Served::start(&tool, &["serve", "memstore"]);
+    declare(&tool, served.uri(), BASIC);
     let ran = tool.run(&["run", "--registry", "mine", "--backend", "mine", "--effort", "quick"]);
     ran.exits(1).says("UNDECLARED 3/3");
     let report: Report = serde_json::from_str(&tool.read("prism-report/report.json")).expect("report.json");
@@ -115,8 +87,8 @@ fn an_endpoint_that_speaks_another_protocol_is_an_error_and_not_a_failure() {
 #[test]
 fn a_driver_that_dies_during_the_run_is_an_error_and_not_a_hang() {
     let tool = Tool::new();
-    let mut served = Served::start(&tool, &["memstore"]);
-    declare(&tool, &served.uri, &memstore());
+    let mut served = Served::start(&tool, &["serve", "memstore"]);
+    declare(&tool, served.uri(), &memstore());
     let mut run = tool
         .command(&["run", "--registry", "mine", "--backend", "mine", "--effort", "thorough", "--jobs", "1"])
         .stderr(Stdio::piped())
@@ -128,7 +100,7 @@ fn a_driver_that_dies_during_the_run_is_an_error_and_not_a_hang() {
         .find(|line| line.as_ref().is_ok_and(|line| line.starts_with("mine: endpoint")))
         .expect("the run began")
         .expect("a line");
-    served.child.kill().expect("it runs");
+    served.kill();
     for line in lines {
         drop(line);
     }

@@ -1,12 +1,12 @@
 //! What `init` writes: the commands that it prints are typed as they stand, and what they lead to conforms; with one
 //! line of it broken, the clause that this breaks is named.
 
-use crate::tool::{Ran, Tool};
+use crate::{
+    python::{WITHOUT_PYTHON, left_out},
+    tool::{Ran, Tool},
+};
 use prism_reports::{Outcome, Report};
-use std::{collections::BTreeSet, io::Write, process::Command};
-
-/// Set to leave out the test that needs Python and its package index.
-const WITHOUT_PYTHON: &str = "PRISM_TEST_WITHOUT_PYTHON";
+use std::{collections::BTreeSet, process::Command};
 
 /// Runs a command line in a shell, in the folder of the tool.
 fn shell(tool: &Tool, line: &str) -> Ran {
@@ -43,12 +43,7 @@ fn break_line(tool: &Tool, file: &str, line: &str, other: &str) {
 
 #[test]
 fn a_skeleton_in_python_conforms_until_a_line_is_broken() {
-    if let Some(reason) = std::env::var_os(WITHOUT_PYTHON) {
-        let _ = writeln!(
-            std::io::stderr(),
-            "not tested: the skeleton in Python ({WITHOUT_PYTHON}={})",
-            reason.display()
-        );
+    if left_out("the skeleton in Python") {
         return;
     }
     let tool = Tool::new();
