@@ -23,7 +23,7 @@ use thiserror::Error;
 /// | `vacuous` | the case made no call to the target | incomplete | `error` | ∅ |
 /// | `inconclusive` | the observations do not decide | incomplete | `error` | ? |
 /// | `not_run` | planned, but never run (cancelled, other shard) | incomplete | `skipped` | ○ |
-/// | `not_measured` | there was no server to measure | neutral | `skipped` | – |
+/// | `not_measured` | there was no server, or no way, to measure it | neutral | `skipped` | – |
 ///
 /// A `not_measured` case is neutral by itself; it makes the run incomplete where its target is required.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -51,7 +51,7 @@ pub enum Outcome {
     Inconclusive,
     /// Planned, but never run.
     NotRun,
-    /// There was no server to measure.
+    /// There was no server, or no way, to measure it.
     NotMeasured,
 }
 
@@ -172,7 +172,7 @@ impl Outcome {
             Self::Vacuous => "made no call to the target",
             Self::Inconclusive => "the observations do not decide",
             Self::NotRun => "planned, but never run",
-            Self::NotMeasured => "there was no server to measure",
+            Self::NotMeasured => "there was no server, or no way, to measure it",
         }
     }
 

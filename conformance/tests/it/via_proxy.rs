@@ -44,7 +44,9 @@ fn what_holds_directly_holds_through_the_proxy() {
 fn instances_of_a_case_s_own_are_behind_proxies_too() {
     let tool = Tool::new();
     let arguments = ["run", "--backend", "sqlite", "--via-proxy=only", "--interface", "lifecycle"];
-    tool.run(&[&arguments[..], &["--effort", "quick"]].concat()).exits(0).says("sqlite via proxy");
+    tool.run(&[&arguments[..], &["--effort", "quick"]].concat())
+        .exits(0)
+        .says("1 case of sqlite via proxy: a proxy routes by the namespace");
     let report = report(&tool);
     assert_eq!(report.targets.len(), 1);
     assert!(report.targets[0].cases.iter().all(|case| case.direct.is_none()));

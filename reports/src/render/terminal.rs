@@ -283,10 +283,25 @@ impl Page<'_> {
                 _ => None,
             })
             .collect();
-        if absent.is_empty() {
+        // Single cases of targets that were measured, by why.
+        let mut single: Vec<(&str, &str, usize)> = Vec::new();
+        for (target, case) in report.cases() {
+            let why =
+                case.notes.first().filter(|_| case.outcome == Outcome::NotMeasured && case.reason.is_none());
+            let Some(why) = why else { continue };
+            match single.iter_mut().find(|(known, because, _)| *known == target.target && because == why) {
+                Some((.., count)) => *count += 1,
+                None => single.push((&target.target, why, 1)),
+            }
+        }
+        if absent.is_empty() && single.is_empty() {
             return;
         }
         self.heading("NOT MEASURED");
+        for (target, why, count) in single {
+            let (target, why) = (escape::line(target), escape::line(&escape::cap(why, FIELD_BYTES)));
+            self.wrapped("   ", 5, &format!("{} of {target}: {why}", plural(count, "case")));
+        }
         for (target, reason, remedy) in absent {
             let head = escape::line(&column_head(target));
             let required = if target.required { ", required" } else { "" };
