@@ -1,9 +1,6 @@
 //! Compiles the `.proto` files without protoc, generates the services, and turns the numbered clauses in their
 //! comments into the catalogue. A bad clause fails the build with its file and line.
 
-#[path = "src/clauses.rs"]
-mod clauses;
-
 use prost::Message;
 use prost_types::{FileDescriptorProto, FileDescriptorSet};
 use sha2::{Digest, Sha256};
@@ -19,7 +16,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("proto");
     let out = PathBuf::from(env::var("OUT_DIR")?);
     println!("cargo::rerun-if-changed=proto");
-    println!("cargo::rerun-if-changed=src/clauses.rs");
 
     let mut protos = Vec::new();
     collect(&root, &mut protos)?;
@@ -72,7 +68,7 @@ fn catalogue(files: &[&FileDescriptorProto], root: &Path) -> Result<String, Box<
     sorted.sort_by(|a, b| a.name().cmp(b.name()));
     for file in sorted {
         let source = fs::read_to_string(root.join(file.name()))?;
-        let clauses = match clauses::extract(file, &source) {
+        let clauses = match prism_clauses::extract(file, &source) {
             Ok(clauses) => clauses,
             Err(found) => {
                 errors.extend(found);
@@ -82,7 +78,7 @@ fn catalogue(files: &[&FileDescriptorProto], root: &Path) -> Result<String, Box<
         if let Some(first) = clauses.first() {
             let prefix = first.id[..3].to_owned();
             if let Some((_, other)) = prefixes.iter().find(|(known, _)| *known == prefix) {
-                errors.push(clauses::ClauseError {
+                errors.push(prism_clauses::ClauseError {
                     file: file.name().to_owned(),
                     line: first.line,
                     message: format!("the prefix `{prefix}` is taken by {other}"),
@@ -90,7 +86,7 @@ fn catalogue(files: &[&FileDescriptorProto], root: &Path) -> Result<String, Box<
             }
             prefixes.push((prefix, file.name().to_owned()));
         }
-        let clause_table = clause_table(&clauses, file.name())?;
+        let clause_table = prism_clauses::table(&clauses, file.name());
         if file.service.is_empty() {
             if !clauses.is_empty() {
                 writeln!(
@@ -122,24 +118,6 @@ fn catalogue(files: &[&FileDescriptorProto], root: &Path) -> Result<String, Box<
         "/// Every interface that a backend can declare, in the order of their ids.\n\
          pub static INTERFACES: &[InterfaceSpec] = &[\n{data}];\n{special}"
     ))
-}
-
-fn clause_table(clauses: &[clauses::RawClause], file: &str) -> Result<String, Box<dyn Error>> {
-    let mut table = String::from("&[\n");
-    for clause in clauses {
-        let level = match clause.level.as_str() {
-            "MUST" => "Must",
-            "SHOULD" => "Should",
-            _ => "May",
-        };
-        writeln!(
-            table,
-            "Clause {{ id: {:?}, level: Level::{level}, text: {:?}, element: {:?}, file: {file:?}, line: {} }},",
-            clause.id, clause.text, clause.element, clause.line
-        )?;
-    }
-    table.push(']');
-    Ok(table)
 }
 
 fn interface(file: &FileDescriptorProto, clause_table: &str) -> Result<String, Box<dyn Error>> {

@@ -10,8 +10,6 @@
 //! - [`time`]: durations and timestamps on the wire.
 
 pub mod catalogue;
-#[cfg(test)]
-mod clauses;
 pub mod endpoint;
 pub mod fault;
 mod generated;

@@ -6,7 +6,7 @@ use crate::{
     deadline,
     layers::{Answer, REQUEST_ID},
     refusal::{Refusal, reason},
-    upstream::Ticket,
+    upstream::{Ticket, chain},
 };
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
@@ -195,7 +195,7 @@ pub(crate) fn broken(error: &hyper::Error, call: &Call) -> Refusal {
         _ => Refusal::new(
             Code::Unavailable,
             reason::UPSTREAM_UNAVAILABLE,
-            format!("the connection to the upstream `{name}` broke"),
+            format!("the connection to the upstream `{name}` broke: {}", chain(error)),
         )
         .outcome(call.outcome())
         .retry_after(RETRY_AFTER),

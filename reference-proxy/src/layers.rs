@@ -10,11 +10,11 @@ mod limit;
 mod observe;
 mod serve_local;
 
-pub(crate) use admit::AdmitLayer;
-pub(crate) use gate::GateLayer;
-pub(crate) use limit::LimitLayer;
-pub(crate) use observe::ObserveLayer;
-pub(crate) use serve_local::LocalLayer;
+pub(crate) use admit::{Admit, AdmitLayer};
+pub(crate) use gate::{Gate, GateLayer};
+pub(crate) use limit::{Limit, LimitLayer};
+pub(crate) use observe::{Observe, ObserveLayer};
+pub(crate) use serve_local::{Local, LocalLayer};
 
 use crate::refusal::Refusal;
 use futures::future::{Either, Ready, ready};

@@ -40,7 +40,7 @@ mod upstream;
 
 pub use config::Config;
 pub use drain::Counts;
-pub use proxy::{Proxy, Running, StartError};
+pub use proxy::{CallService, Proxy, Running, StartError};
 
 /// What the proto of the admin service generates.
 #[expect(

@@ -5,7 +5,9 @@ use crate::{
     config::Config,
     drain::{Counts, Drain},
     forward::Forward,
-    layers::{AdmitLayer, GateLayer, LimitLayer, LocalLayer, ObserveLayer},
+    layers::{
+        Admit, AdmitLayer, Gate, GateLayer, Limit, LimitLayer, Local, LocalLayer, Observe, ObserveLayer,
+    },
     limits::Books,
     listener::{self, Listening},
     local::{LocalServices, ProxyHealth},
@@ -13,7 +15,9 @@ use crate::{
     routes::Routes,
 };
 use arc_swap::{ArcSwap, Guard};
+use http::{Request, Response};
 use std::{
+    convert::Infallible,
     io,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
@@ -21,7 +25,8 @@ use std::{
 };
 use tokio::{net::TcpListener, sync::watch, time::Instant};
 use tokio_util::sync::DropGuard;
-use tower::ServiceBuilder;
+use tonic::body::Body;
+use tower::{Layer, Service, ServiceBuilder, util::BoxCloneSyncService};
 
 /// How long connections have to end once their calls have, even where the drain timeout is used up.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -106,6 +111,12 @@ impl std::fmt::Display for ReloadError {
 
 impl std::error::Error for ReloadError {}
 
+/// The whole way of a call, as a layer in front of it sees it.
+pub type CallService = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
+
+/// The same with its type.
+type Way = Observe<Local<Gate<Admit<Limit<Forward>>>>>;
+
 /// The reference proxy.
 #[derive(Debug, Clone, Copy)]
 pub struct Proxy;
@@ -117,6 +128,29 @@ impl Proxy {
     ///
     /// Where an address cannot be listened on. An upstream that cannot be reached is no error.
     pub async fn start(config: Config) -> Result<Running, StartError> {
+        Self::launch(config, |way| way).await
+    }
+
+    /// As [`Proxy::start`], with a layer of the caller's between the listener and everything else.
+    ///
+    /// # Errors
+    ///
+    /// As [`Proxy::start`].
+    pub async fn start_behind<L>(config: Config, layer: L) -> Result<Running, StartError>
+    where
+        L: Layer<CallService>,
+        L::Service: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+        L::Service: Clone + Send + 'static,
+        <L::Service as Service<Request<Body>>>::Future: Send + 'static,
+    {
+        Self::launch(config, |way| layer.layer(CallService::new(way))).await
+    }
+
+    async fn launch<S>(config: Config, front_of: impl FnOnce(Way) -> S) -> Result<Running, StartError>
+    where
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+        S::Future: Send + 'static,
+    {
         let (front, address) = listen("listen", config.listen).await?;
         let (back, admin_address) = listen("admin", config.admin).await?;
         let table = Arc::new(Table::new(Routes::build(&config, None)));
@@ -137,7 +171,7 @@ impl Proxy {
             metrics: Arc::clone(&metrics),
         };
         let router = admin.router().map_err(StartError::Reflection)?;
-        let front = listener::serve(front, service, Arc::clone(&metrics));
+        let front = listener::serve(front, front_of(service), Arc::clone(&metrics));
         let back = listener::serve_admin(back, router);
         tracing::info!(%address, %admin_address, "the proxy serves");
         Ok(Running {

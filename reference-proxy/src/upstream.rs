@@ -8,7 +8,7 @@ mod connect;
 mod keeper;
 mod state;
 
-pub(crate) use connect::Sender;
+pub(crate) use connect::{Sender, chain};
 pub(crate) use state::{Snapshot, State};
 
 use crate::{

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 /// What each crate may use; `DRIVERS` stands for every crate under `backends/` but the kit.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("prism-interfaces", &[]),
+    ("prism-clauses", &[]),
+    // Its build script alone.
+    ("prism-interfaces", &["prism-clauses"]),
     ("prism-yaml", &[]),
     ("prism-check", &[]),
     ("prism-reports", &[]),
@@ -14,8 +16,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("prism-sqlite", &["prism-interfaces", "prism-driver-kit"]),
     ("prism-redis", &["prism-interfaces", "prism-driver-kit"]),
     ("prism-mutants", &["prism-interfaces"]),
-    // The proxy sees the contract and no backend.
-    ("prism-proxy", &["prism-interfaces", "prism-yaml"]),
+    // The proxy sees the contract and no backend; its tests run its suite.
+    ("prism-proxy", &["prism-interfaces", "prism-yaml", "prism-proxy-suite"]),
+    ("prism-proxy-suite", &["prism-interfaces", "prism-clauses", "prism-proxy"]),
     ("prism-suites", &["prism-interfaces", "prism-check"]),
     // The kit serves a driver of this process to whoever can only reach an address.
     (

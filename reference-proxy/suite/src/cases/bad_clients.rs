@@ -1,15 +1,38 @@
-use crate::support::{Client, Upstream, in_front_of, told, within};
+//! Clients that send too much, garbage, or nothing.
+
+use crate::{Case, Client, Context, case, told, within};
 use std::sync::atomic::Ordering;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
 use tonic::{Code, metadata::MetadataValue};
+pub(super) fn cases() -> Vec<Case> {
+    vec![
+        case(
+            "bad_clients/large_headers_are_refused_and_the_connection_lives",
+            &["PRX-26", "PRX-11"],
+            "headers above the limit are refused, and the connection goes on",
+            headers_that_are_too_large_are_refused_and_the_connection_lives,
+        ),
+        case(
+            "bad_clients/garbage_closes_its_connection_alone",
+            &["PRX-36"],
+            "a client that sends garbage loses its connection, and no other client anything",
+            garbage_is_answered_by_closing_the_connection,
+        ),
+        case(
+            "bad_clients/silence_disturbs_nobody",
+            &["PRX-36"],
+            "clients that say nothing, or stop in the middle, disturb nobody",
+            clients_that_say_nothing_or_stop_in_the_middle_disturb_nobody,
+        ),
+    ]
+}
 
-#[tokio::test]
-async fn headers_that_are_too_large_are_refused_and_the_connection_lives() {
-    let upstream = Upstream::start("a").await;
-    let proxy = in_front_of(&upstream, "max_header_bytes: 4096\n").await;
+async fn headers_that_are_too_large_are_refused_and_the_connection_lives(context: Context) {
+    let upstream = context.upstream("a").await;
+    let proxy = context.in_front_of(&upstream, "max_header_bytes: 4096\n").await;
     let client = Client::connect(proxy.address(), "a").await;
     let with = |bytes: usize| {
         let mut request = client.request(Vec::new());
@@ -30,10 +53,9 @@ async fn headers_that_are_too_large_are_refused_and_the_connection_lives() {
     assert_eq!(other.who().await.expect("the proxy lives"), "a");
 }
 
-#[tokio::test]
-async fn garbage_is_answered_by_closing_the_connection() {
-    let upstream = Upstream::start("a").await;
-    let proxy = in_front_of(&upstream, "").await;
+async fn garbage_is_answered_by_closing_the_connection(context: Context) {
+    let upstream = context.upstream("a").await;
+    let proxy = context.in_front_of(&upstream, "").await;
     let client = Client::connect(proxy.address(), "a").await;
     let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     let garbage: Vec<u8> = (0..4_096_u32).map(|number| (number * 31 % 251) as u8).collect();
@@ -51,10 +73,9 @@ async fn garbage_is_answered_by_closing_the_connection() {
     assert_eq!(upstream.seen.calls.load(Ordering::SeqCst), 4);
 }
 
-#[tokio::test]
-async fn clients_that_say_nothing_or_stop_in_the_middle_disturb_nobody() {
-    let upstream = Upstream::start("a").await;
-    let proxy = in_front_of(&upstream, "").await;
+async fn clients_that_say_nothing_or_stop_in_the_middle_disturb_nobody(context: Context) {
+    let upstream = context.upstream("a").await;
+    let proxy = context.in_front_of(&upstream, "").await;
     let mut silent = Vec::new();
     for number in 0..100 {
         let mut stream = TcpStream::connect(proxy.address()).await.expect("a connection");

@@ -1,12 +1,59 @@
-use crate::support::{Client, PATIENCE, Upstream, eventually, in_front_of, next, within};
-use futures::{SinkExt, StreamExt, channel::mpsc, stream};
-use std::{sync::atomic::Ordering, time::Duration};
-use tokio::time::Instant;
+//! Streams of every kind, slow readers, and very many at a time.
 
-#[tokio::test]
-async fn all_four_kinds_of_calls_pass() {
-    let upstream = Upstream::start("a").await;
-    let proxy = in_front_of(&upstream, "").await;
+use crate::{Case, Client, Context, case, eventually, next, patience, within};
+use futures::{SinkExt, StreamExt, channel::mpsc, stream};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::time::Instant;
+pub(super) fn cases() -> Vec<Case> {
+    vec![
+        case(
+            "streaming/all_four_kinds_pass",
+            &["PRX-14"],
+            "unary calls and all three kinds of streams pass, in order, trailers at the end",
+            all_four_kinds_of_calls_pass,
+        ),
+        case(
+            "streaming/message_by_message",
+            &["PRX-15"],
+            "a message is passed on before the next one is sent",
+            a_message_is_passed_on_before_the_next_one_is_sent,
+        ),
+        case(
+            "streaming/large_message_passes",
+            &["PRX-14"],
+            "a large message passes byte for byte",
+            a_large_message_passes,
+        ),
+        case(
+            "streaming/slow_reader_stops_the_upstream",
+            &["PRX-16"],
+            "a client that does not read stops the upstream, and nobody else",
+            a_reader_that_stands_still_stops_the_upstream_and_nobody_else,
+        ),
+        case(
+            "streaming/slow_upstream_stops_the_client",
+            &["PRX-16"],
+            "an upstream that does not read stops the client, and nobody else",
+            an_upstream_that_stands_still_stops_the_client,
+        ),
+        case(
+            "streaming/ten_thousand_idle_streams",
+            &["PRX-17"],
+            "10,000 streams stand open beside each other, and further calls are served",
+            ten_thousand_streams_stand_open_beside_each_other,
+        ),
+    ]
+}
+
+async fn all_four_kinds_of_calls_pass(context: Context) {
+    let upstream = context.upstream("a").await;
+    let proxy = context.in_front_of(&upstream, "").await;
     let client = Client::connect(proxy.address(), "a").await;
 
     let unary = client.unary("Echo", client.request(b"one".to_vec())).await.expect("unary");
@@ -35,10 +82,9 @@ async fn all_four_kinds_of_calls_pass() {
     assert_eq!(echoed, parts, "in order");
 }
 
-#[tokio::test]
-async fn a_message_is_passed_on_before_the_next_one_is_sent() {
-    let upstream = Upstream::start("a").await;
-    let proxy = in_front_of(&upstream, "").await;
+async fn a_message_is_passed_on_before_the_next_one_is_sent(context: Context) {
+    let upstream = context.upstream("a").await;
+    let proxy = context.in_front_of(&upstream, "").await;
     let client = Client::connect(proxy.address(), "a").await;
     let (mut send, receive) = mpsc::channel(1);
     send.send(b"0".to_vec()).await.expect("room");
@@ -53,10 +99,9 @@ async fn a_message_is_passed_on_before_the_next_one_is_sent() {
     assert_eq!(next(&mut answers).await.expect("the end"), None);
 }
 
-#[tokio::test]
-async fn a_large_message_passes() {
-    let upstream = Upstream::start("a").await;
-    let proxy = in_front_of(&upstream, "").await;
+async fn a_large_message_passes(context: Context) {
+    let upstream = context.upstream("a").await;
+    let proxy = context.in_front_of(&upstream, "").await;
     let client = Client::connect(proxy.address(), "a").await;
     // A length that no window and no frame divides.
     let large = (0..=250_u8).collect::<Vec<u8>>().repeat(80_000);
@@ -64,10 +109,9 @@ async fn a_large_message_passes() {
     assert!(*echoed.get_ref() == large);
 }
 
-#[tokio::test]
-async fn a_reader_that_stands_still_stops_the_upstream_and_nobody_else() {
-    let upstream = Upstream::start("a").await;
-    let proxy = in_front_of(&upstream, "").await;
+async fn a_reader_that_stands_still_stops_the_upstream_and_nobody_else(context: Context) {
+    let upstream = context.upstream("a").await;
+    let proxy = context.in_front_of(&upstream, "").await;
     let client = Client::connect(proxy.address(), "a").await;
     let mut slow = client.open("Flood").await;
     assert!(next(&mut slow).await.expect("a message").is_some());
@@ -83,7 +127,7 @@ async fn a_reader_that_stands_still_stops_the_upstream_and_nobody_else() {
         last.1.elapsed() > Duration::from_millis(300)
     })
     .await;
-    assert!(started.elapsed() < PATIENCE);
+    assert!(started.elapsed() < patience());
     let other = Client::connect(proxy.address(), "b").await;
     assert_eq!(other.who().await.expect("another call"), "a");
     let before = upstream.seen.flooded.load(Ordering::SeqCst);
@@ -94,11 +138,10 @@ async fn a_reader_that_stands_still_stops_the_upstream_and_nobody_else() {
     .await;
 }
 
-#[tokio::test]
-async fn a_thousand_streams_stand_open_beside_each_other() {
-    const STREAMS: usize = 1_000;
-    let upstream = Upstream::start("a").await;
-    let proxy = in_front_of(&upstream, "").await;
+async fn ten_thousand_streams_stand_open_beside_each_other(context: Context) {
+    const STREAMS: usize = 10_000;
+    let upstream = context.upstream("a").await;
+    let proxy = context.in_front_of(&upstream, "").await;
     let client = Client::connect(proxy.address(), "a").await;
     let opened: Vec<_> = stream::iter(0..STREAMS)
         .map(|_| async {
@@ -109,11 +152,43 @@ async fn a_thousand_streams_stand_open_beside_each_other() {
         .buffer_unordered(100)
         .collect()
         .await;
-    assert_eq!(proxy.in_flight(), STREAMS);
+    assert_eq!(proxy.in_flight().await, STREAMS);
     upstream.seen.released.send_replace(true);
     for mut open in opened {
         assert_eq!(next(&mut open).await.expect("a message"), Some(b"second".to_vec()));
         assert_eq!(next(&mut open).await.expect("the end"), None);
     }
-    eventually("nothing in flight", async || proxy.in_flight() == 0).await;
+    eventually("nothing in flight", async || proxy.in_flight().await == 0).await;
+}
+
+async fn an_upstream_that_stands_still_stops_the_client(context: Context) {
+    let upstream = context.upstream("a").await;
+    let proxy = context.in_front_of(&upstream, "").await;
+    let client = Client::connect(proxy.address(), "a").await;
+    let sent = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&sent);
+    let messages = stream::repeat_with(move || {
+        counted.fetch_add(16 << 10, Ordering::SeqCst);
+        vec![7; 16 << 10]
+    });
+    // It answers when it is released, and does not read until then.
+    let uploading = tokio::spawn({
+        let client = client.clone();
+        async move { client.stream("Wait", client.request(messages)).await.map(drop) }
+    });
+    upstream.seen.open_calls(1).await;
+    let mut last = (0, Instant::now());
+    eventually("the client stands still", async || {
+        let now = sent.load(Ordering::SeqCst);
+        assert!(now < 16 << 20, "the proxy took {now} bytes that nobody reads");
+        if now != last.0 {
+            last = (now, Instant::now());
+        }
+        last.1.elapsed() > Duration::from_millis(300)
+    })
+    .await;
+    let other = Client::connect(proxy.address(), "b").await;
+    assert_eq!(other.who().await.expect("another call"), "a");
+    uploading.abort();
+    upstream.seen.open_calls(0).await;
 }

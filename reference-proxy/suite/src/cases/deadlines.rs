@@ -1,13 +1,48 @@
-use crate::support::{Client, Upstream, eventually, in_front_of, next, told};
+//! Deadlines, and clients that go away.
+
+use crate::{Case, Client, Context, case, eventually, next, told};
 use futures::{SinkExt, channel::mpsc};
 use std::time::Duration;
 use tokio::time::Instant;
 use tonic::Code;
+pub(super) fn cases() -> Vec<Case> {
+    vec![
+        case(
+            "deadlines/call_ends_at_its_deadline",
+            &["PRX-18", "PRX-19"],
+            "a call ends at its deadline, and so does its part at the upstream, which was told of it",
+            a_call_ends_at_its_deadline_and_so_does_the_upstreams_part,
+        ),
+        case(
+            "deadlines/stream_ends_at_its_deadline",
+            &["PRX-18"],
+            "a deadline ends a stream that has begun",
+            a_deadline_ends_a_stream_that_has_begun,
+        ),
+        case(
+            "deadlines/passed_or_malformed_reaches_nobody",
+            &["PRX-20"],
+            "a deadline that has passed or is malformed is refused before any upstream sees the call",
+            a_deadline_that_has_passed_or_is_none_reaches_nobody,
+        ),
+        case(
+            "deadlines/cancelled_call_ends_at_the_upstream",
+            &["PRX-21"],
+            "a client that cancels a call ends it at the upstream, whatever is under way",
+            a_client_that_goes_away_ends_the_call_at_the_upstream,
+        ),
+        case(
+            "deadlines/lost_connection_ends_its_calls",
+            &["PRX-21"],
+            "a client that goes away ends all its calls at the upstream",
+            a_connection_that_is_lost_ends_all_its_calls,
+        ),
+    ]
+}
 
-#[tokio::test]
-async fn a_call_ends_at_its_deadline_and_so_does_the_upstreams_part() {
-    let upstream = Upstream::start("a").await;
-    let proxy = in_front_of(&upstream, "").await;
+async fn a_call_ends_at_its_deadline_and_so_does_the_upstreams_part(context: Context) {
+    let upstream = context.upstream("a").await;
+    let proxy = context.in_front_of(&upstream, "").await;
     let client = Client::connect(proxy.address(), "a").await;
     client.call("Echo").await.expect("the connection is there");
     let started = Instant::now();
@@ -40,10 +75,9 @@ async fn a_call_ends_at_its_deadline_and_so_does_the_upstreams_part() {
     assert!(left > Duration::from_millis(1), "{left:?}");
 }
 
-#[tokio::test]
-async fn a_deadline_ends_a_stream_that_has_begun() {
-    let upstream = Upstream::start("a").await;
-    let proxy = in_front_of(&upstream, "").await;
+async fn a_deadline_ends_a_stream_that_has_begun(context: Context) {
+    let upstream = context.upstream("a").await;
+    let proxy = context.in_front_of(&upstream, "").await;
     let client = Client::connect(proxy.address(), "a").await;
     let mut request = client.request(futures::stream::pending());
     request.metadata_mut().insert("grpc-timeout", "400m".parse().expect("a timeout"));
@@ -55,10 +89,9 @@ async fn a_deadline_ends_a_stream_that_has_begun() {
     upstream.seen.open_calls(0).await;
 }
 
-#[tokio::test]
-async fn a_deadline_that_has_passed_or_is_none_reaches_nobody() {
-    let upstream = Upstream::start("a").await;
-    let proxy = in_front_of(&upstream, "").await;
+async fn a_deadline_that_has_passed_or_is_none_reaches_nobody(context: Context) {
+    let upstream = context.upstream("a").await;
+    let proxy = context.in_front_of(&upstream, "").await;
     let client = Client::connect(proxy.address(), "a").await;
     for (timeout, code, reason) in [
         ("0m", Code::DeadlineExceeded, "DEADLINE_EXCEEDED"),
@@ -74,10 +107,9 @@ async fn a_deadline_that_has_passed_or_is_none_reaches_nobody() {
     assert_eq!(upstream.seen.calls.load(std::sync::atomic::Ordering::SeqCst), 0);
 }
 
-#[tokio::test]
-async fn a_client_that_goes_away_ends_the_call_at_the_upstream() {
-    let upstream = Upstream::start("a").await;
-    let proxy = in_front_of(&upstream, "").await;
+async fn a_client_that_goes_away_ends_the_call_at_the_upstream(context: Context) {
+    let upstream = context.upstream("a").await;
+    let proxy = context.in_front_of(&upstream, "").await;
     let client = Client::connect(proxy.address(), "a").await;
 
     // Before the answer begins.
@@ -102,14 +134,13 @@ async fn a_client_that_goes_away_ends_the_call_at_the_upstream() {
     drop(flood);
     upstream.seen.open_calls(0).await;
 
-    eventually("nothing in flight", async || proxy.in_flight() == 0).await;
+    eventually("nothing in flight", async || proxy.in_flight().await == 0).await;
     assert_eq!(client.who().await.expect("the connection lives"), "a");
 }
 
-#[tokio::test]
-async fn a_connection_that_is_lost_ends_all_its_calls() {
-    let upstream = Upstream::start("a").await;
-    let proxy = in_front_of(&upstream, "").await;
+async fn a_connection_that_is_lost_ends_all_its_calls(context: Context) {
+    let upstream = context.upstream("a").await;
+    let proxy = context.in_front_of(&upstream, "").await;
     let client = Client::connect(proxy.address(), "a").await;
     let calls: Vec<_> = (0..20)
         .map(|_| {
@@ -128,5 +159,5 @@ async fn a_connection_that_is_lost_ends_all_its_calls() {
     for call in calls {
         call.await.expect("no panic").expect_err("the connection is lost");
     }
-    eventually("nothing in flight", async || proxy.in_flight() == 0).await;
+    eventually("nothing in flight", async || proxy.in_flight().await == 0).await;
 }

@@ -1,12 +1,34 @@
-use crate::support::{Client, Upstream, config, told};
-use prism_proxy::Proxy;
+//! Which upstream a call goes to.
+
+use crate::{Case, Client, Context, case, config, told};
 use std::sync::atomic::Ordering;
 use tonic::{Code, metadata::MetadataValue};
+pub(super) fn cases() -> Vec<Case> {
+    vec![
+        case(
+            "routing/each_namespace_reaches_its_upstream",
+            &["PRX-01"],
+            "each namespace reaches the upstream of its rule and no other",
+            each_namespace_reaches_its_upstream_and_no_other,
+        ),
+        case(
+            "routing/unknown_and_bad_namespaces_are_refused",
+            &["PRX-02", "PRX-03", "PRX-11"],
+            "a namespace that nobody serves is NOT_FOUND and a bad one INVALID_ARGUMENT, and no upstream is asked",
+            a_namespace_that_nobody_serves_is_not_found_and_a_bad_one_is_invalid,
+        ),
+        case(
+            "routing/unserved_method_is_unimplemented",
+            &["PRX-04"],
+            "a method that the upstream does not serve is UNIMPLEMENTED",
+            a_service_that_the_upstream_does_not_serve_is_unimplemented,
+        ),
+    ]
+}
 
-#[tokio::test]
-async fn each_namespace_reaches_its_upstream_and_no_other() {
+async fn each_namespace_reaches_its_upstream_and_no_other(context: Context) {
     let (a, b, rest) =
-        (Upstream::start("a").await, Upstream::start("b").await, Upstream::start("rest").await);
+        (context.upstream("a").await, context.upstream("b").await, context.upstream("rest").await);
     let config = config(
         &[("a", a.yaml()), ("b", b.yaml()), ("rest", rest.yaml())],
         &[
@@ -14,10 +36,11 @@ async fn each_namespace_reaches_its_upstream_and_no_other() {
             "prefix: 'orders-*', upstream: b",
             "prefix: 'orders-eu-*', upstream: a",
             "prefix: 'x*', upstream: rest",
+            "name: x-own, upstream: a",
         ],
         "",
     );
-    let proxy = Proxy::start(config).await.expect("a proxy");
+    let proxy = context.proxy(&config).await;
     let client = Client::connect(proxy.address(), "orders").await;
     for (namespace, upstream) in [
         ("orders", "a"),
@@ -26,19 +49,20 @@ async fn each_namespace_reaches_its_upstream_and_no_other() {
         ("orders-eu-1", "a"),
         ("x", "rest"),
         ("xorders", "rest"),
+        ("x-own", "a"),
+        ("x-own1", "rest"),
     ] {
         let client = client.in_namespace(namespace);
         assert_eq!(client.who().await.expect(namespace), upstream, "{namespace}");
     }
     let calls = [&a, &b, &rest].map(|upstream| upstream.seen.calls.load(Ordering::SeqCst));
-    assert_eq!(calls, [2, 2, 2]);
+    assert_eq!(calls, [3, 2, 3]);
 }
 
-#[tokio::test]
-async fn a_namespace_that_nobody_serves_is_not_found_and_a_bad_one_is_invalid() {
-    let upstream = Upstream::start("a").await;
+async fn a_namespace_that_nobody_serves_is_not_found_and_a_bad_one_is_invalid(context: Context) {
+    let upstream = context.upstream("a").await;
     let config = config(&[("a", upstream.yaml())], &["name: a, upstream: a"], "");
-    let proxy = Proxy::start(config).await.expect("a proxy");
+    let proxy = context.proxy(&config).await;
     let client = Client::connect(proxy.address(), "a").await;
 
     let unknown = client.in_namespace("ab").call("Echo").await.expect_err("unknown");
@@ -68,10 +92,9 @@ async fn a_namespace_that_nobody_serves_is_not_found_and_a_bad_one_is_invalid() 
     assert_eq!(client.who().await.expect("the good one"), "a");
 }
 
-#[tokio::test]
-async fn a_service_that_the_upstream_does_not_serve_is_unimplemented() {
-    let upstream = Upstream::start("a").await;
-    let proxy = crate::support::in_front_of(&upstream, "").await;
+async fn a_service_that_the_upstream_does_not_serve_is_unimplemented(context: Context) {
+    let upstream = context.upstream("a").await;
+    let proxy = context.in_front_of(&upstream, "").await;
     let client = Client::connect(proxy.address(), "a").await;
     let status = client.call("Nothing").await.expect_err("not served");
     assert_eq!((status.code(), status.message()), (Code::Unimplemented, "unknown method"));

@@ -1,15 +1,56 @@
-use crate::support::{Client, Upstream, in_front_of};
+//! Metadata, and the errors of upstreams, as they come through.
+
+use crate::{Case, Client, Context, case};
 use bytes::Bytes;
 use http::{HeaderValue, Request};
 use http_body::Body as _;
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tonic::{Code, metadata::MetadataValue};
+pub(super) fn cases() -> Vec<Case> {
+    vec![
+        case(
+            "metadata/comes_through_in_both_directions",
+            &["PRX-05", "PRX-07"],
+            "metadata comes through unchanged in both directions, headers and trailers",
+            metadata_comes_through_in_both_directions,
+        ),
+        case(
+            "metadata/nothing_is_added",
+            &["PRX-06", "PRX-19"],
+            "the upstream sees the headers that the client sent and no others",
+            nothing_is_added,
+        ),
+        case(
+            "metadata/request_id_is_made",
+            &["PRX-07"],
+            "a call without a request id gets one, which the upstream sees and the client gets back",
+            a_call_without_an_id_gets_one_that_the_upstream_sees_too,
+        ),
+        case(
+            "metadata/error_in_headers_alone_stays_one",
+            &["PRX-08"],
+            "an error in headers alone stays one, with code, message, details and metadata",
+            an_error_in_headers_alone_stays_one_with_all_its_details,
+        ),
+        case(
+            "metadata/compressed_messages_are_not_touched",
+            &["PRX-09"],
+            "compressed messages are not touched",
+            compressed_messages_are_not_touched,
+        ),
+        case(
+            "metadata/what_is_not_grpc_is_refused",
+            &["PRX-10"],
+            "what is not gRPC is refused in the words of HTTP",
+            what_is_not_grpc_is_refused_in_the_words_of_http,
+        ),
+    ]
+}
 
-#[tokio::test]
-async fn metadata_comes_through_in_both_directions() {
-    let upstream = Upstream::start("a").await;
-    let proxy = in_front_of(&upstream, "").await;
+async fn metadata_comes_through_in_both_directions(context: Context) {
+    let upstream = context.upstream("a").await;
+    let proxy = context.in_front_of(&upstream, "").await;
     let client = Client::connect(proxy.address(), "a").await;
     let every_byte: Vec<u8> = (0..=255).collect();
     let mut request = client.request(b"x".to_vec());
@@ -39,10 +80,9 @@ async fn metadata_comes_through_in_both_directions() {
     assert_eq!(metadata.get("x-trailer").expect("a trailer"), "t");
 }
 
-#[tokio::test]
-async fn a_call_without_an_id_gets_one_that_the_upstream_sees_too() {
-    let upstream = Upstream::start("a").await;
-    let proxy = in_front_of(&upstream, "").await;
+async fn a_call_without_an_id_gets_one_that_the_upstream_sees_too(context: Context) {
+    let upstream = context.upstream("a").await;
+    let proxy = context.in_front_of(&upstream, "").await;
     let client = Client::connect(proxy.address(), "a").await;
     let response = client.call("Echo").await.expect("an answer");
     let returned = response.metadata().get("x-request-id").expect("an id").to_str().expect("text");
@@ -51,10 +91,9 @@ async fn a_call_without_an_id_gets_one_that_the_upstream_sees_too() {
     assert!(refused.metadata().contains_key("x-request-id"));
 }
 
-#[tokio::test]
-async fn an_error_in_headers_alone_stays_one_with_all_its_details() {
-    let upstream = Upstream::start("a").await;
-    let proxy = in_front_of(&upstream, "").await;
+async fn an_error_in_headers_alone_stays_one_with_all_its_details(context: Context) {
+    let upstream = context.upstream("a").await;
+    let proxy = context.in_front_of(&upstream, "").await;
     let client = Client::connect(proxy.address(), "a").await;
     let status = client.call("Fail").await.expect_err("an error");
     assert_eq!(
@@ -69,10 +108,9 @@ async fn an_error_in_headers_alone_stays_one_with_all_its_details() {
     assert!(response.body().is_end_stream(), "nothing follows the headers");
 }
 
-#[tokio::test]
-async fn compressed_messages_are_not_touched() {
-    let upstream = Upstream::start("a").await;
-    let proxy = in_front_of(&upstream, "").await;
+async fn compressed_messages_are_not_touched(context: Context) {
+    let upstream = context.upstream("a").await;
+    let proxy = context.in_front_of(&upstream, "").await;
     // What claims to be compressed is not even valid; whoever looked into it would fail.
     let body = Bytes::from_static(b"\x01\x00\x00\x00\x05\xff\x00\xff\x00\xff");
     let headers = [("grpc-encoding", "gzip"), ("grpc-accept-encoding", "zstd,gzip")];
@@ -84,10 +122,9 @@ async fn compressed_messages_are_not_touched() {
     assert_eq!(seen.get("grpc-accept-encoding").expect("encodings"), "zstd,gzip");
 }
 
-#[tokio::test]
-async fn what_is_not_grpc_is_refused_in_the_words_of_http() {
-    let upstream = Upstream::start("a").await;
-    let proxy = in_front_of(&upstream, "").await;
+async fn what_is_not_grpc_is_refused_in_the_words_of_http(context: Context) {
+    let upstream = context.upstream("a").await;
+    let proxy = context.in_front_of(&upstream, "").await;
     let json = [("content-type", "application/json")];
     let response = raw(proxy.address(), "/test.Echo/Echo", &json, Bytes::from_static(b"{}")).await;
     assert_eq!(response.status(), http::StatusCode::UNSUPPORTED_MEDIA_TYPE);
@@ -114,5 +151,17 @@ async fn raw(
     for (name, value) in headers {
         all.insert(*name, HeaderValue::from_static(value));
     }
-    crate::support::within("an answer", sender.send_request(request)).await.expect("an answer")
+    crate::within("an answer", sender.send_request(request)).await.expect("an answer")
+}
+
+async fn nothing_is_added(context: Context) {
+    let upstream = context.upstream("a").await;
+    let proxy = context.in_front_of(&upstream, "").await;
+    let response = raw(proxy.address(), "/test.Echo/Echo", &[("x-request-id", "my-id")], Bytes::new()).await;
+    assert_eq!(response.status(), http::StatusCode::OK);
+    let seen = upstream.seen.last_headers();
+    let mut names: Vec<&str> = seen.keys().map(http::HeaderName::as_str).collect();
+    names.sort_unstable();
+    // The length was announced by the client's HTTP/2.
+    assert_eq!(names, ["content-length", "content-type", "prism-namespace", "te", "x-request-id"]);
 }

@@ -1,13 +1,9 @@
-use crate::support::{Client, Upstream, config, eventually, within};
+//! What the proxy says of itself, to clients and to operators.
+
+use crate::{Case, Client, Context, End, case, config, eventually, within};
 use futures::{StreamExt, stream};
-use prism_proxy::{
-    Proxy,
-    pb::{self, admin_client::AdminClient},
-};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
-};
+use prism_proxy::pb::{self, admin_client::AdminClient};
+use tokio::net::TcpListener;
 use tonic::{Code, transport::Channel};
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
@@ -16,22 +12,49 @@ use tonic_reflection::pb::v1::{
     ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
     server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
 };
+pub(super) fn cases() -> Vec<Case> {
+    vec![
+        case(
+            "admin/rules_and_upstreams_are_told_and_a_drain_is_begun",
+            &["PRX-39", "PRX-35"],
+            "operators see rules and upstreams as they are and can drain, at the admin address alone",
+            operators_see_rules_and_upstreams_and_can_drain,
+        ),
+        case(
+            "admin/health_is_told_for_the_proxy_and_for_each_namespace",
+            &["PRX-37"],
+            "health is told for the proxy and for each namespace, as it changes",
+            health_is_told_for_the_proxy_and_for_each_namespace,
+        ),
+        case(
+            "admin/reflection_shows_what_is_served",
+            &["PRX-38"],
+            "reflection shows the services that can be called at an address",
+            reflection_shows_what_is_served,
+        ),
+        case(
+            "admin/metrics_count_calls",
+            &["PRX-40"],
+            "metrics count calls by rule, method and code, and tell what is in flight",
+            metrics_count_calls_by_rule_method_and_code,
+        ),
+    ]
+}
 
 async fn channel(address: std::net::SocketAddr) -> Channel {
     let channel = Channel::from_shared(format!("http://{address}")).expect("an address");
     within("a connection", channel.connect()).await.expect("a connection")
 }
 
-#[tokio::test]
-async fn operators_see_rules_and_upstreams_and_can_drain() {
-    let up = Upstream::start("up").await;
+async fn operators_see_rules_and_upstreams_and_can_drain(context: Context) {
+    let up = context.upstream("up").await;
     let gone = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let gone_address = gone.local_addr().expect("an address");
     drop(gone);
     let upstreams = [("up", up.yaml()), ("gone", format!("endpoint: 'http://{gone_address}'"))];
     let rules =
         ["prefix: 'a*', upstream: gone", "name: a, upstream: up, limits: { rate: 5, max_concurrent: 3 }"];
-    let proxy = Proxy::start(config(&upstreams, &rules, "")).await.expect("a proxy");
+    let proxy = context.proxy(&config(&upstreams, &rules, "")).await;
     let mut admin = AdminClient::new(channel(proxy.admin_address()).await);
 
     let listed = admin.list_namespaces(pb::ListNamespacesRequest {}).await.expect("rules").into_inner();
@@ -64,17 +87,19 @@ async fn operators_see_rules_and_upstreams_and_can_drain() {
     assert_eq!(refused.code(), Code::Unimplemented);
     let answer = admin.drain(pb::DrainRequest {}).await.expect("an answer").into_inner();
     assert_eq!(answer.in_flight, 1);
-    within("draining has begun", proxy.draining()).await;
+    let health = HealthCheckRequest::default();
+    let mut outside = HealthClient::new(channel(proxy.address()).await);
+    let now = outside.check(health).await.expect("health answers").into_inner();
+    assert_eq!(now.status(), ServingStatus::NotServing, "draining has begun");
     up.seen.released.send_replace(true);
     waiting.await.expect("no panic").expect("it finishes");
-    assert_eq!(within("the drain", proxy.drain()).await.cut_off, 0);
+    assert_eq!(proxy.end().await, End { code: Some(0), finished: 1, cut_off: 0, refused: 0 });
 }
 
-#[tokio::test]
-async fn health_is_told_for_the_proxy_and_for_each_namespace() {
-    let upstream = Upstream::start("up").await;
+async fn health_is_told_for_the_proxy_and_for_each_namespace(context: Context) {
+    let upstream = context.upstream("up").await;
     let rules = ["name: a, upstream: up", "prefix: 'x-*', upstream: up"];
-    let proxy = Proxy::start(config(&[("up", upstream.yaml())], &rules, "")).await.expect("a proxy");
+    let proxy = context.proxy(&config(&[("up", upstream.yaml())], &rules, "")).await;
     let mut health = HealthClient::new(channel(proxy.address()).await);
     let request = |service: &str| HealthCheckRequest { service: service.to_owned() };
     for service in ["", "a", "x-1"] {
@@ -95,14 +120,13 @@ async fn health_is_told_for_the_proxy_and_for_each_namespace() {
     assert_eq!(status().await, ServingStatus::NotServing);
     let whole = health.check(request("")).await.expect("the proxy itself").into_inner();
     assert_eq!(whole.status(), ServingStatus::Serving);
-    let _back = Upstream::start_at("back", address).await;
+    let _back = context.upstream_at("back", address).await;
     assert_eq!(status().await, ServingStatus::Serving);
 }
 
-#[tokio::test]
-async fn reflection_shows_what_is_served() {
-    let upstream = Upstream::start("up").await;
-    let proxy = crate::support::in_front_of(&upstream, "").await;
+async fn reflection_shows_what_is_served(context: Context) {
+    let upstream = context.upstream("up").await;
+    let proxy = context.in_front_of(&upstream, "").await;
     let list = async |address| {
         let request = ServerReflectionRequest {
             host: String::new(),
@@ -126,10 +150,9 @@ async fn reflection_shows_what_is_served() {
     assert!(admin.iter().any(|service| service == "prism.proxy.v1.Admin"), "{admin:?}");
 }
 
-#[tokio::test]
-async fn metrics_count_calls_by_rule_method_and_code() {
-    let upstream = Upstream::start("up").await;
-    let proxy = crate::support::in_front_of(&upstream, "").await;
+async fn metrics_count_calls_by_rule_method_and_code(context: Context) {
+    let upstream = context.upstream("up").await;
+    let proxy = context.in_front_of(&upstream, "").await;
     let client = Client::connect(proxy.address(), "a").await;
     for _ in 0..3 {
         client.call("Echo").await.expect("an answer");
@@ -139,7 +162,7 @@ async fn metrics_count_calls_by_rule_method_and_code() {
     upstream.seen.open_calls(1).await;
     let mut found = String::new();
     eventually("the counts", async || {
-        found = scrape(proxy.admin_address()).await;
+        found = proxy.metrics().await;
         [
             "prism_proxy_calls_total{rule=\"*\",method=\"other\",code=\"OK\"} 3\n",
             "prism_proxy_calls_total{rule=\"*\",method=\"other\",code=\"ABORTED\"} 1\n",
@@ -158,13 +181,4 @@ async fn metrics_count_calls_by_rule_method_and_code() {
     assert!(found.starts_with("HTTP/1.1 200"), "{found}");
     assert!(found.ends_with("# EOF\n"), "{found}");
     drop(open);
-}
-
-async fn scrape(address: std::net::SocketAddr) -> String {
-    let mut stream = tokio::net::TcpStream::connect(address).await.expect("a connection");
-    let request = b"GET /metrics HTTP/1.1\r\nhost: proxy\r\nconnection: close\r\n\r\n";
-    stream.write_all(request).await.expect("sent");
-    let mut answer = String::new();
-    within("the metrics", stream.read_to_string(&mut answer)).await.expect("text");
-    answer
 }

@@ -1,13 +1,47 @@
-use crate::support::{Client, PATIENCE, Upstream, config, eventually, in_front_of, next, told};
-use prism_proxy::Proxy;
+//! Upstreams that die, never answer, or are full.
+
+use crate::{Case, Client, Context, case, config, eventually, next, patience, told};
 use std::time::Duration;
 use tokio::{net::TcpListener, time::Instant};
 use tonic::Code;
+pub(super) fn cases() -> Vec<Case> {
+    vec![
+        case(
+            "outages/upstream_dies_and_is_back",
+            &["PRX-27", "PRX-11"],
+            "an upstream that dies is UNAVAILABLE with a hint until it is back",
+            an_upstream_that_dies_is_unavailable_until_it_is_back,
+        ),
+        case(
+            "outages/upstream_that_never_answers_is_down",
+            &["PRX-28"],
+            "an upstream that accepts and never answers is down",
+            an_upstream_that_accepts_and_never_answers_is_down,
+        ),
+        case(
+            "outages/deadline_holds_while_connecting",
+            &["PRX-18"],
+            "a call waits for the first connection only as long as its deadline",
+            a_call_waits_for_an_upstream_only_as_long_as_its_deadline,
+        ),
+        case(
+            "outages/one_down_does_not_touch_the_others",
+            &["PRX-29"],
+            "one upstream that is down does not touch the calls to others",
+            one_upstream_down_does_not_touch_the_others,
+        ),
+        case(
+            "outages/full_upstream_is_not_waited_for",
+            &["PRX-29", "PRX-11"],
+            "an upstream that allows no further streams is told and not waited for",
+            an_upstream_that_allows_no_further_streams_is_not_waited_for,
+        ),
+    ]
+}
 
-#[tokio::test]
-async fn an_upstream_that_dies_is_unavailable_until_it_is_back() {
-    let upstream = Upstream::start("first").await;
-    let proxy = in_front_of(&upstream, "").await;
+async fn an_upstream_that_dies_is_unavailable_until_it_is_back(context: Context) {
+    let upstream = context.upstream("first").await;
+    let proxy = context.in_front_of(&upstream, "").await;
     let client = Client::connect(proxy.address(), "a").await;
     let waiting = tokio::spawn({
         let client = client.clone();
@@ -36,18 +70,17 @@ async fn an_upstream_that_dies_is_unavailable_until_it_is_back() {
     })
     .await;
 
-    let back = Upstream::start_at("second", address).await;
+    let back = context.upstream_at("second", address).await;
     eventually("it is back", async || client.who().await.is_ok_and(|name| name == "second")).await;
     drop(back);
 }
 
-#[tokio::test]
-async fn an_upstream_that_accepts_and_never_answers_is_down() {
+async fn an_upstream_that_accepts_and_never_answers_is_down(context: Context) {
     let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = silent.local_addr().expect("an address");
     let yaml = format!("endpoint: 'http://{address}', connect_timeout: 200ms");
     let config = config(&[("u", yaml)], &["prefix: '*', upstream: u"], "");
-    let proxy = Proxy::start(config).await.expect("a proxy");
+    let proxy = context.proxy(&config).await;
     let client = Client::connect(proxy.address(), "a").await;
     let started = Instant::now();
     let status = client.call("Echo").await.expect_err("nobody answers");
@@ -56,16 +89,15 @@ async fn an_upstream_that_accepts_and_never_answers_is_down() {
     assert_eq!((reason.as_str(), outcome.as_str()), ("UPSTREAM_UNAVAILABLE", "not_applied"));
     assert!(hint.is_some());
     assert!(status.message().contains("did not answer within 200 ms"), "{}", status.message());
-    assert!(started.elapsed() < PATIENCE);
+    assert!(started.elapsed() < patience());
 }
 
-#[tokio::test]
-async fn a_call_waits_for_an_upstream_only_as_long_as_its_deadline() {
+async fn a_call_waits_for_an_upstream_only_as_long_as_its_deadline(context: Context) {
     let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = silent.local_addr().expect("an address");
     let yaml = format!("endpoint: 'http://{address}', connect_timeout: 60s");
     let config = config(&[("u", yaml)], &["prefix: '*', upstream: u"], "");
-    let proxy = Proxy::start(config).await.expect("a proxy");
+    let proxy = context.proxy(&config).await;
     let client = Client::connect(proxy.address(), "a").await;
     let mut request = client.request(Vec::new());
     request.metadata_mut().insert("grpc-timeout", "100m".parse().expect("a timeout"));
@@ -74,25 +106,23 @@ async fn a_call_waits_for_an_upstream_only_as_long_as_its_deadline() {
     assert_eq!(told(&status), ("DEADLINE_EXCEEDED".into(), "not_applied".into(), None));
 }
 
-#[tokio::test]
-async fn one_upstream_down_does_not_touch_the_others() {
-    let alive = Upstream::start("alive").await;
+async fn one_upstream_down_does_not_touch_the_others(context: Context) {
+    let alive = context.upstream("alive").await;
     let gone = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let yaml = format!("endpoint: 'http://{}'", gone.local_addr().expect("an address"));
     drop(gone);
     let upstreams = [("alive", alive.yaml()), ("gone", yaml)];
     let config = config(&upstreams, &["name: a, upstream: alive", "name: b, upstream: gone"], "");
-    let proxy = Proxy::start(config).await.expect("a proxy");
+    let proxy = context.proxy(&config).await;
     let client = Client::connect(proxy.address(), "a").await;
     let status = client.in_namespace("b").call("Echo").await.expect_err("down");
     assert_eq!((status.code(), told(&status).1.as_str()), (Code::Unavailable, "not_applied"));
     assert_eq!(client.who().await.expect("the other one"), "alive");
 }
 
-#[tokio::test]
-async fn an_upstream_that_allows_no_further_streams_is_not_waited_for() {
-    let upstream = Upstream::with_streams("a", 5).await;
-    let proxy = in_front_of(&upstream, "").await;
+async fn an_upstream_that_allows_no_further_streams_is_not_waited_for(context: Context) {
+    let upstream = context.upstream_with_streams("a", 5).await;
+    let proxy = context.in_front_of(&upstream, "").await;
     let client = Client::connect(proxy.address(), "a").await;
     // Both connections, and what the upstream allows on each, are known once this holds.
     let mut held = Vec::new();

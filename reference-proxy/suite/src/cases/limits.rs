@@ -1,22 +1,44 @@
-use crate::support::{Client, Upstream, config, eventually, next, told};
+//! What one namespace may do.
+
+use crate::{Case, Client, Context, Subject, Upstream, case, config, eventually, next, told};
 use futures::stream;
-use prism_proxy::{Proxy, Running};
 use std::{sync::atomic::Ordering, time::Duration};
 use tonic::Code;
+pub(super) fn cases() -> Vec<Case> {
+    vec![
+        case(
+            "limits/calls_in_flight",
+            &["PRX-22", "PRX-25", "PRX-11"],
+            "a namespace has so many calls in flight and not one more, each for itself",
+            a_namespace_has_only_so_many_calls_in_flight,
+        ),
+        case(
+            "limits/rate_of_calls",
+            &["PRX-23", "PRX-25", "PRX-11"],
+            "a namespace makes a burst of calls and not one more, and is told when the next one passes",
+            a_namespace_calls_only_so_fast,
+        ),
+        case(
+            "limits/size_of_messages",
+            &["PRX-24", "PRX-11"],
+            "a message of the limit passes and one byte more does not, in both directions",
+            a_message_has_only_so_many_bytes,
+        ),
+    ]
+}
 
-async fn limited(upstream: &Upstream, limits: &str) -> Running {
+async fn limited(context: &Context, upstream: &Upstream, limits: &str) -> Subject {
     let rules = [
         format!("prefix: 'limited-*', upstream: u, limits: {{ {limits} }}"),
         "name: free, upstream: u".to_owned(),
     ];
     let rules: Vec<&str> = rules.iter().map(String::as_str).collect();
-    Proxy::start(config(&[("u", upstream.yaml())], &rules, "")).await.expect("a proxy")
+    context.proxy(&config(&[("u", upstream.yaml())], &rules, "")).await
 }
 
-#[tokio::test]
-async fn a_namespace_has_only_so_many_calls_in_flight() {
-    let upstream = Upstream::start("a").await;
-    let proxy = limited(&upstream, "max_concurrent: 2").await;
+async fn a_namespace_has_only_so_many_calls_in_flight(context: Context) {
+    let upstream = context.upstream("a").await;
+    let proxy = limited(&context, &upstream, "max_concurrent: 2").await;
     let client = Client::connect(proxy.address(), "limited-a").await;
     let waiting: Vec<_> = (0..2)
         .map(|_| {
@@ -39,10 +61,9 @@ async fn a_namespace_has_only_so_many_calls_in_flight() {
     eventually("a place is free again", async || client.call("Echo").await.is_ok()).await;
 }
 
-#[tokio::test]
-async fn a_namespace_calls_only_so_fast() {
-    let upstream = Upstream::start("a").await;
-    let proxy = limited(&upstream, "rate: 0.01, burst: 3").await;
+async fn a_namespace_calls_only_so_fast(context: Context) {
+    let upstream = context.upstream("a").await;
+    let proxy = limited(&context, &upstream, "rate: 0.01, burst: 3").await;
     let client = Client::connect(proxy.address(), "limited-a").await;
     for _ in 0..3 {
         client.call("Echo").await.expect("within the burst");
@@ -59,11 +80,10 @@ async fn a_namespace_calls_only_so_fast() {
     }
 }
 
-#[tokio::test]
-async fn a_message_has_only_so_many_bytes() {
-    let upstream = Upstream::start("a").await;
+async fn a_message_has_only_so_many_bytes(context: Context) {
+    let upstream = context.upstream("a").await;
     // A message of 997 bytes has a field header of three.
-    let proxy = limited(&upstream, "max_message_bytes: 1000").await;
+    let proxy = limited(&context, &upstream, "max_message_bytes: 1000").await;
     let client = Client::connect(proxy.address(), "limited-a").await;
     let send = async |bytes: usize| client.unary("Count", client.request(vec![1; bytes])).await;
     send(997).await.expect("exactly the limit");

@@ -1,32 +1,35 @@
 //! Finds the numbered clauses in the comments of a compiled `.proto` file.
-//!
-//! The build script includes this file as well, so it uses nothing of the crate.
 
 use prost_types::{FileDescriptorProto, source_code_info::Location};
 use std::fmt;
 
 /// A clause as it stands in a comment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct RawClause {
+pub struct RawClause {
     /// Such as `KVB-07`.
-    pub(crate) id: String,
+    pub id: String,
     /// `MUST`, `SHOULD` or `MAY`.
-    pub(crate) level: String,
+    pub level: String,
     /// The sentence, on one line.
-    pub(crate) text: String,
+    pub text: String,
     /// What the comment belongs to, such as `KeyValueBasic.Set`.
-    pub(crate) element: String,
+    pub element: String,
     /// The line in the `.proto` file, from 1.
-    pub(crate) line: usize,
+    pub line: usize,
 }
 
 /// A comment that looks like a clause but is not one, or a number that is out of order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ClauseError {
-    pub(crate) file: String,
-    pub(crate) line: usize,
-    pub(crate) message: String,
+pub struct ClauseError {
+    /// As the descriptor calls it.
+    pub file: String,
+    /// From 1.
+    pub line: usize,
+    /// What is wrong, and what is expected.
+    pub message: String,
 }
+
+impl std::error::Error for ClauseError {}
 
 impl fmt::Display for ClauseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -38,7 +41,7 @@ impl fmt::Display for ClauseError {
 ///
 /// `source` is the text of the file; it is needed for line numbers, which descriptors give for elements but not for
 /// their comments.
-pub(crate) fn extract(file: &FileDescriptorProto, source: &str) -> Result<Vec<RawClause>, Vec<ClauseError>> {
+pub fn extract(file: &FileDescriptorProto, source: &str) -> Result<Vec<RawClause>, Vec<ClauseError>> {
     let mut lines = ClauseLines::new(source);
     let mut errors = Vec::new();
     let mut clauses: Vec<RawClause> = Vec::new();
