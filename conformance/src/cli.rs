@@ -52,7 +52,7 @@ enum Command {
     Mutants(MutantsArgs),
     /// Render the event log of a run again.
     #[command(
-        after_help = "Examples:\n  prism-conformance report prism-report/events.jsonl\n  prism-conformance report --format markdown prism-report/events.jsonl"
+        after_help = "Examples:\n  prism-conformance report prism-report/events.jsonl\n  prism-conformance report --format markdown prism-report/events.jsonl\n  prism-conformance report --format html --output report.html prism-report\n  prism-conformance report --format badge --target redis --output redis.svg prism-report\n\nThe exit code is the one of the run."
     )]
     Report(ReportArgs),
     /// Write the skeleton of a backend: a driver that conforms as it is, to be made into your own.
@@ -202,7 +202,7 @@ pub struct RunArgs {
     /// Stop at the first case that is not as it should be.
     #[arg(long)]
     pub fail_fast: bool,
-    /// The folder for events.jsonl, report.json, junit.xml and summary.md.
+    /// The folder for events.jsonl, report.json, junit.xml, ctrf.json, summary.md and report.html.
     #[arg(long, value_name = "DIR", default_value = "prism-report")]
     pub output: PathBuf,
     /// What to print at the end.
@@ -268,9 +268,15 @@ pub struct MutantsArgs {
 pub struct ReportArgs {
     /// An events.jsonl, or a folder that holds one.
     pub events: PathBuf,
-    /// What to print.
+    /// What to make of it.
     #[arg(long, default_value = "terminal")]
     pub format: ReportFormat,
+    /// The file to write. Default: standard output.
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// The target that a badge speaks of. Default: the whole run.
+    #[arg(long, value_name = "NAME")]
+    pub target: Option<String>,
 }
 
 /// Arguments of `init`.
@@ -315,6 +321,16 @@ pub enum ReportFormat {
     Markdown,
     /// For CI systems.
     Junit,
+    /// For dashboards: the Common Test Report Format.
+    Ctrf,
+    /// One page with everything, for a browser.
+    Html,
+    /// Workflow commands for GitHub: at most ten, the most important first.
+    Annotations,
+    /// A badge as SVG.
+    Badge,
+    /// A badge for a badge service, as JSON.
+    BadgeEndpoint,
 }
 
 /// For people or for programs.

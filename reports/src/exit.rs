@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Report, TargetStatus};
+use crate::model::{Report, TargetReport, TargetStatus};
 use crate::outcome::ExitClass;
 
 /// Every selected case that counts passed, and something counted.
@@ -96,6 +96,23 @@ pub fn verdict(report: &Report) -> Verdict {
     } else if !incomplete_because(report).is_empty() {
         Verdict::Incomplete
     } else if report.totals.counted() == 0 {
+        Verdict::NothingMeasured
+    } else {
+        Verdict::Conformant
+    }
+}
+
+/// What the run comes to for one of its targets, as if it had been the only one: what is missing of the others does not
+/// count, what is wrong with the log as a whole does.
+pub fn verdict_of_target(report: &Report, target: &TargetReport) -> Verdict {
+    let whole = report.complete && !report.cancelled && report.problems.is_empty();
+    let broke = matches!(target.status, TargetStatus::Failed { .. } | TargetStatus::NotStarted);
+    let absent = target.required && matches!(target.status, TargetStatus::NotMeasured { .. });
+    if target.counts.of_class(ExitClass::NonConforming) > 0 {
+        Verdict::NonConformant
+    } else if !whole || broke || absent || target.counts.of_class(ExitClass::Incomplete) > 0 {
+        Verdict::Incomplete
+    } else if target.counts.counted() == 0 {
         Verdict::NothingMeasured
     } else {
         Verdict::Conformant

@@ -10,20 +10,20 @@ use thiserror::Error;
 
 /// What a case came to. *Not declared* is not among them: it is the absence of a claim, hence of a case.
 ///
-/// | outcome | meaning | exit class | JUnit | glyph |
-/// |---|---|---|---|---|
-/// | `pass` | every check of the case held | conforming | (no child) | ✓ |
-/// | `refused` | an undeclared interface refused the call as it must | conforming | (no child) | ⊘ |
-/// | `expected_fail` | failed as the expectation file says | conforming | `skipped` | ≈ |
-/// | `fail` | the target broke a clause | non-conforming | `failure` | ✗ |
-/// | `timeout` | the case ran into its deadline | non-conforming | `failure` | ◷ |
-/// | `undeclared` | an interface is served though not declared | non-conforming | `failure` | ⊕ |
-/// | `unexpected_pass` | passed though the expectation file says it fails | non-conforming | `failure` | ⇑ |
-/// | `error` | the harness or the infrastructure broke | incomplete | `error` | ! |
-/// | `vacuous` | the case made no call to the target | incomplete | `error` | ∅ |
-/// | `inconclusive` | the observations do not decide | incomplete | `error` | ? |
-/// | `not_run` | planned, but never run (cancelled, other shard) | incomplete | `skipped` | ○ |
-/// | `not_measured` | there was no server, or no way, to measure it | neutral | `skipped` | – |
+/// | outcome | meaning | exit class | JUnit | CTRF | glyph |
+/// |---|---|---|---|---|---|
+/// | `pass` | every check of the case held | conforming | (no child) | `passed` | ✓ |
+/// | `refused` | an undeclared interface refused the call as it must | conforming | (no child) | `passed` | ⊘ |
+/// | `expected_fail` | failed as the expectation file says | conforming | `skipped` | `other` | ≈ |
+/// | `fail` | the target broke a clause | non-conforming | `failure` | `failed` | ✗ |
+/// | `timeout` | the case ran into its deadline | non-conforming | `failure` | `failed` | ◷ |
+/// | `undeclared` | an interface is served though not declared | non-conforming | `failure` | `failed` | ⊕ |
+/// | `unexpected_pass` | passed though the expectation file says it fails | non-conforming | `failure` | `failed` | ⇑ |
+/// | `error` | the harness or the infrastructure broke | incomplete | `error` | `failed` | ! |
+/// | `vacuous` | the case made no call to the target | incomplete | `error` | `failed` | ∅ |
+/// | `inconclusive` | the observations do not decide | incomplete | `error` | `failed` | ? |
+/// | `not_run` | planned, but never run (cancelled, other shard) | incomplete | `skipped` | `pending` | ○ |
+/// | `not_measured` | there was no server, or no way, to measure it | neutral | `skipped` | `skipped` | – |
 ///
 /// A `not_measured` case is neutral by itself; it makes the run incomplete where its target is required.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -79,6 +79,22 @@ pub enum JunitElement {
     Error,
     /// `<skipped type="WORD" message="…">`.
     Skipped,
+}
+
+/// The state that a case gets in CTRF.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CtrfStatus {
+    /// It held.
+    Passed,
+    /// It did not hold, or nothing is known of it that should be: readers look at no other state for what is red.
+    Failed,
+    /// There was nothing to run it against.
+    Skipped,
+    /// It was planned and has not run.
+    Pending,
+    /// It failed, as was expected.
+    Other,
 }
 
 /// A word or a glyph that names no outcome.
@@ -197,6 +213,23 @@ impl Outcome {
         }
     }
 
+    /// The state in CTRF; its `rawStatus` is [`Outcome::word`].
+    pub fn ctrf(self) -> CtrfStatus {
+        match self {
+            Self::Pass | Self::Refused => CtrfStatus::Passed,
+            Self::Fail
+            | Self::Timeout
+            | Self::Undeclared
+            | Self::UnexpectedPass
+            | Self::Error
+            | Self::Vacuous
+            | Self::Inconclusive => CtrfStatus::Failed,
+            Self::ExpectedFail => CtrfStatus::Other,
+            Self::NotRun => CtrfStatus::Pending,
+            Self::NotMeasured => CtrfStatus::Skipped,
+        }
+    }
+
     /// Whether the case measured the target, whatever it found.
     pub fn counts(self) -> bool {
         matches!(self.exit_class(), ExitClass::Conforming | ExitClass::NonConforming)
@@ -294,7 +327,14 @@ mod tests {
                 JunitElement::Skipped => "`skipped`",
             };
             let start = format!("/// | `{}` | ", outcome.word());
-            let end = format!(" | {class} | {element} | {} |", outcome.glyph());
+            let state = match outcome.ctrf() {
+                CtrfStatus::Passed => "`passed`",
+                CtrfStatus::Failed => "`failed`",
+                CtrfStatus::Skipped => "`skipped`",
+                CtrfStatus::Pending => "`pending`",
+                CtrfStatus::Other => "`other`",
+            };
+            let end = format!(" | {class} | {element} | {state} | {} |", outcome.glyph());
             assert!(
                 source.lines().any(|line| line.starts_with(&start) && line.ends_with(&end)),
                 "the table of `Outcome` has no row `{start}…{end}`"

@@ -2,13 +2,21 @@
 
 use crate::{
     cli::{ReportArgs, ReportFormat},
-    command::{Trouble, colour, print},
+    command::{Trouble, colour, print_with},
 };
-use prism_reports::{LogError, Report, exit_code, read_log, render};
-use std::process::ExitCode;
+use prism_reports::{
+    LogError, Report, exit_code, read_log,
+    render::{self, badge::Badge},
+};
+use std::{
+    fs::File,
+    io::{self, BufWriter, Write},
+    path::Path,
+    process::ExitCode,
+};
 
 /// The budget of a page that goes nowhere in particular: what a GitHub step may show.
-pub(crate) const PAGE_BYTES: usize = prism_reports::STEP_SUMMARY_LIMIT as usize;
+const PAGE_BYTES: usize = prism_reports::STEP_SUMMARY_LIMIT as usize;
 
 /// Renders; the exit code is the one of the run.
 pub fn report(args: &ReportArgs) -> Result<ExitCode, Trouble> {
@@ -16,23 +24,74 @@ pub fn report(args: &ReportArgs) -> Result<ExitCode, Trouble> {
     let (events, _) =
         read_log(&path).map_err(|error: LogError| Trouble::usage(format!("{}: {error}", path.display())))?;
     let report = Report::from_events(&events);
-    print(&rendered(&report, args.format))?;
+    let badge = badge(args, &report)?;
+    let write = |out: &mut dyn Write| match args.format {
+        ReportFormat::Badge => out.write_all(badge.svg().as_bytes()),
+        ReportFormat::BadgeEndpoint => out.write_all(badge.endpoint().as_bytes()),
+        // Colours are for a terminal, not for a file.
+        format => write_report(&report, format, args.output.is_none() && colour(), out),
+    };
+    match &args.output {
+        Some(path) => write_file(path, write).map_err(|error| {
+            Trouble::usage(format!(
+                "{} cannot be written: {error}; name another file with --output",
+                path.display()
+            ))
+        })?,
+        None => print_with(write)?,
+    }
     Ok(exit_code(&report).into())
 }
 
-/// A report in one of its forms.
-pub(crate) fn rendered(report: &Report, format: ReportFormat) -> String {
-    match format {
+fn badge(args: &ReportArgs, report: &Report) -> Result<Badge, Trouble> {
+    let is_badge = matches!(args.format, ReportFormat::Badge | ReportFormat::BadgeEndpoint);
+    let Some(name) = &args.target else { return Ok(render::badge::of_run(report)) };
+    if !is_badge {
+        return Err(Trouble::usage(
+            "--target goes with --format badge or badge-endpoint: the others show every target",
+        ));
+    }
+    let target = report.targets.iter().find(|target| target.target == *name);
+    target.map(|target| render::badge::of_target(report, target)).ok_or_else(|| {
+        let names: Vec<&str> = report.targets.iter().map(|target| target.target.as_str()).collect();
+        Trouble::usage(format!("no target `{name}` in this report; it has {}", names.join(", ")))
+    })
+}
+
+/// Writes a report in one of its forms.
+pub(crate) fn write_report(
+    report: &Report,
+    format: ReportFormat,
+    color: bool,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let text = match format {
+        ReportFormat::Json => return render::json::write(report, out),
+        ReportFormat::Junit => return render::junit::write(report, out),
+        ReportFormat::Ctrf => return render::ctrf::write(report, out),
+        ReportFormat::Html => return render::html::write(report, out),
         ReportFormat::Terminal => {
             let width = terminal_width();
-            render::terminal::render(report, &render::terminal::Options { color: colour(), width })
+            render::terminal::render(report, &render::terminal::Options { color, width })
         }
-        ReportFormat::Json => render::json::render(report),
         ReportFormat::Markdown => {
             render::markdown::render(report, &render::markdown::Options { budget_bytes: PAGE_BYTES })
         }
-        ReportFormat::Junit => render::junit::render(report),
-    }
+        ReportFormat::Annotations => render::annotations::render(report),
+        ReportFormat::Badge => render::badge::of_run(report).svg(),
+        ReportFormat::BadgeEndpoint => render::badge::of_run(report).endpoint(),
+    };
+    out.write_all(text.as_bytes())
+}
+
+/// Writes a file piece by piece.
+pub(crate) fn write_file(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut out = BufWriter::new(File::create(path)?);
+    write(&mut out)?;
+    out.flush()
 }
 
 /// The width of the terminal; 110 columns where there is none.

@@ -2,10 +2,10 @@
 
 use crate::{
     builtins,
-    cli::{RunArgs, ViaProxyArg},
+    cli::{ReportFormat, RunArgs, ViaProxyArg},
     command::{
-        Trouble, print, quoted, registry,
-        report::{PAGE_BYTES, rendered},
+        Trouble, colour, print_with, quoted, registry,
+        report::{write_file, write_report},
         say,
         serve::stop_signal,
     },
@@ -40,8 +40,8 @@ Examples:
   prism-conformance run --backend redis --via-proxy
   prism-conformance run --registry ./my-backends --backend my-backend --fail-fast
 
-The output folder gets events.jsonl (the log that everything else is made from), report.json, junit.xml and
-summary.md. Where GITHUB_STEP_SUMMARY is set, the summary is appended to that file as well.
+The output folder gets events.jsonl (the log that everything else is made from), report.json, junit.xml, ctrf.json,
+summary.md and report.html. Where GITHUB_STEP_SUMMARY is set, the summary is appended to that file as well.
 
 Exit codes:
   0  every selected case that counts passed, and something counted
@@ -96,7 +96,7 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Trouble> {
     runtime.shutdown_timeout(Duration::from_millis(500));
     let report = Report::from_events(&events.map_err(|error| unwritable(&args.output, &error))?);
     write_reports(&args.output, &report)?;
-    print(&rendered(&report, args.format))?;
+    print_with(|out| write_report(&report, args.format, colour(), out))?;
     Ok(exit_code(&report).into())
 }
 
@@ -188,13 +188,15 @@ fn unwritable(folder: &Path, error: &LogError) -> Trouble {
 /// that is said, and changes nothing.
 fn write_reports(folder: &Path, report: &Report) -> Result<(), Trouble> {
     let page = |budget_bytes| render::markdown::render(report, &render::markdown::Options { budget_bytes });
-    for (name, text) in [
-        ("report.json", render::json::render(report)),
-        ("junit.xml", render::junit::render(report)),
-        ("summary.md", page(PAGE_BYTES)),
+    for (name, format) in [
+        ("report.json", ReportFormat::Json),
+        ("junit.xml", ReportFormat::Junit),
+        ("ctrf.json", ReportFormat::Ctrf),
+        ("summary.md", ReportFormat::Markdown),
+        ("report.html", ReportFormat::Html),
     ] {
         let path = folder.join(name);
-        std::fs::write(&path, text)
+        write_file(&path, |out| write_report(report, format, false, out))
             .map_err(|error| Trouble::incomplete(format!("{} cannot be written: {error}", path.display())))?;
     }
     if let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty())

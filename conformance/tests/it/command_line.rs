@@ -24,11 +24,35 @@ fn a_run_writes_every_report_and_they_agree() {
 fn report_renders_the_log_of_a_run_again() {
     let tool = Tool::new();
     tool.run(FEW).exits(0);
-    for (format, file) in [("json", "report.json"), ("junit", "junit.xml"), ("markdown", "summary.md")] {
+    for (format, file) in [
+        ("json", "report.json"),
+        ("junit", "junit.xml"),
+        ("ctrf", "ctrf.json"),
+        ("markdown", "summary.md"),
+        ("html", "report.html"),
+    ] {
         let again = tool.run(&["report", "prism-report", "--format", format]).exits(0);
         assert_eq!(again.stdout, tool.read(&format!("prism-report/{file}")), "{format}");
+        tool.run(&["report", "prism-report", "--format", format, "--output", "again"]).exits(0);
+        assert_eq!(tool.read("again"), again.stdout, "{format}");
     }
     tool.run(&["report", "prism-report/events.jsonl"]).exits(0).says("CONFORMANT");
+    let annotations = tool.run(&["report", "prism-report", "--format", "annotations"]).exits(0);
+    assert_eq!(annotations.stdout, "", "a conformant run needs no annotation");
+}
+
+#[test]
+fn badges_speak_of_the_run_or_of_one_target() {
+    let tool = Tool::new();
+    tool.run(FEW).exits(0);
+    let report = |rest: &[&str]| tool.run(&[&["report", "prism-report", "--format"], rest].concat());
+    report(&["badge"]).exits(0).says("prism conformance: 100%");
+    report(&["badge-endpoint", "--target", "memstore"]).exits(0).says(r#""label":"prism: memstore""#);
+    report(&["badge", "--target", "memstor"])
+        .exits(2)
+        .complains("no target `memstor` in this report; it has memstore");
+    report(&["html", "--target", "memstore"]).exits(2).complains("--target goes with --format badge");
+    report(&["badge", "--output", "no/such/folder"]).exits(2).complains("name another file with --output");
 }
 
 #[test]

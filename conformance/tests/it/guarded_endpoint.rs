@@ -182,7 +182,7 @@ fn what_a_driver_repeats_of_a_secret_shows_nowhere() {
     declare(&tool, &authority, guarded.address, GOOD);
     let ran = run(&tool, Some(TOKEN), "keyvalue_basic/*").exits(1).says("I was sent [value of DRIVER_TOKEN]");
     let mut texts = vec![ran.stdout, ran.stderr];
-    for name in ["events.jsonl", "report.json", "junit.xml", "summary.md"] {
+    for name in ["events.jsonl", "report.json", "junit.xml", "ctrf.json", "summary.md", "report.html"] {
         texts.push(tool.read(&format!("prism-report/{name}")));
     }
     for text in texts {

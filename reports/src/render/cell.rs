@@ -33,6 +33,21 @@ impl Cell {
         }
     }
 
+    /// The cell with signs for words, such as `✓ 14` or `✗ 2/14`.
+    pub(super) fn brief(&self) -> String {
+        let Some(outcome) = self.outcome else { return "·".to_owned() };
+        let parts = self.text.split(", ").map(|part| {
+            let (part, level) = part.strip_suffix(" core").map_or((part, ""), |part| (part, " core"));
+            let (word, count) = part.rsplit_once(' ').unwrap_or((part, ""));
+            if !count.starts_with(|c: char| c.is_ascii_digit()) {
+                return outcome.glyph().to_string();
+            }
+            let glyph = word.parse::<Outcome>().unwrap_or(outcome).glyph();
+            format!("{glyph} {count}{level}")
+        });
+        parts.collect::<Vec<_>>().join(" ")
+    }
+
     fn new(outcome: Outcome, text: String) -> Self {
         Self { outcome: Some(outcome), text }
     }
@@ -175,6 +190,14 @@ mod tests {
             assert_eq!(cell(outcomes, None), (Some(outcome), text.to_owned()));
         }
         assert_eq!(cell(&[Pass, Fail], Some(Level::Core)).1, "FAIL 1/2 core");
+        let brief = |outcomes: &[Outcome]| {
+            let (outcome, text) = cell(outcomes, None);
+            Cell { outcome, text }.brief()
+        };
+        assert_eq!(brief(&[Pass, ExpectedFail]), "✓ 1 ≈ 1");
+        assert_eq!(brief(&[Pass, Fail, Error]), "✗ 1/3");
+        assert_eq!(brief(&[NotRun, Inconclusive, Pass]), "! 2/3");
+        assert_eq!(brief(&[NotMeasured]), "–");
         assert_eq!(cell(&[Pass, Inconclusive], Some(Level::Core)).1, "inconclusive 1/2 core");
     }
 }

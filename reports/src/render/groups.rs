@@ -11,6 +11,8 @@ use crate::outcome::{ExitClass, Outcome};
 pub(super) struct Member<'a> {
     pub(super) target: &'a TargetReport,
     pub(super) case: &'a CaseReport,
+    /// The place of the target in the report, and of the case in the target.
+    pub(super) places: (usize, usize),
 }
 
 /// Cases that failed for one cause, in planned order; never empty.
@@ -31,16 +33,24 @@ impl<'a> Group<'a> {
     }
 }
 
+/// Every case, in planned order.
+pub(super) fn members(report: &Report) -> impl Iterator<Item = Member<'_>> {
+    report.targets.iter().enumerate().flat_map(|(t, target)| {
+        let cases = target.cases.iter().enumerate();
+        cases.map(move |(c, case)| Member { target, case, places: (t, c) })
+    })
+}
+
 /// The cases of a class, grouped by cause, in the order of the first case of each group. What never ran is not told as
 /// a failure.
 pub(super) fn by_cause(report: &Report, class: ExitClass) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     let mut index: HashMap<(&str, &str), usize> = HashMap::new();
-    for (target, case) in report.cases() {
+    for (member, case) in members(report).map(|member| (member, member.case)) {
+        let target = member.target;
         if case.outcome.exit_class() != class || case.outcome == Outcome::NotRun {
             continue;
         }
-        let member = Member { target, case };
         let failure = case.failure.as_ref();
         // A case without a result of its own has the reason of its target as its cause.
         let key = match (failure.map(|failure| failure.cause.as_str()), &case.reason) {

@@ -9,6 +9,7 @@
 //! it proved: `report.json` has both.
 
 use std::fmt::Write as _;
+use std::io::{self, Write};
 
 use jiff::Timestamp;
 use junit_report::{Duration, OffsetDateTime, Report as JunitReport, TestCase, TestResult, TestSuite};
@@ -22,24 +23,29 @@ use crate::outcome::{JunitElement, Outcome};
 const MESSAGE_BYTES: usize = 2_000;
 
 /// The report as JUnit XML, with a newline at the end.
-pub fn render(report: &Report) -> String {
+pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let started = report.provenance.as_ref().and_then(|run| instant(&run.started_at));
     let mut document = JunitReport::new();
-    for target in &report.targets {
+    for (t, target) in report.targets.iter().enumerate() {
         for summary in target.interfaces.iter().filter(|summary| summary.counts.total() > 0) {
             let name = escape::line(&format!("{}.{}", target.target, summary.interface));
             let mut suite = TestSuite::new(&name);
             suite.package = escape::line(&target.target);
             suite.set_timestamp(started.unwrap_or(OffsetDateTime::UNIX_EPOCH));
-            let cases = target.cases.iter().filter(|case| case.interface == summary.interface);
-            suite.add_testcases(cases.map(|case| test_case(report, &name, Member { target, case })));
+            let cases = target.cases.iter().enumerate();
+            let cases = cases.filter(|(_, case)| case.interface == summary.interface);
+            let members = cases.map(|(c, case)| Member { target, case, places: (t, c) });
+            suite.add_testcases(members.map(|member| test_case(report, &name, member)));
             document.add_testsuite(suite);
         }
     }
-    let mut xml = Vec::new();
-    document.write_xml(&mut xml).expect("a vector takes every byte");
-    xml.push(b'\n');
-    String::from_utf8(xml).expect("XML made of text is text")
+    document.write_xml(&mut *out).map_err(io::Error::other)?;
+    out.write_all(b"\n")
+}
+
+/// As [`write()`], in one text.
+pub fn render(report: &Report) -> String {
+    super::in_one_text(|out| write(report, out))
 }
 
 /// The instant, if it is one that RFC 3339 can write.
@@ -91,7 +97,7 @@ fn message(report: &Report, member: Member<'_>) -> String {
 }
 
 /// Everything that is known about a case that did not pass.
-fn body(report: &Report, member: Member<'_>) -> String {
+pub(super) fn body(report: &Report, member: Member<'_>) -> String {
     let case = member.case;
     let mut text = String::new();
     let mut field = |label: &str, value: &str| {

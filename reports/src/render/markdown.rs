@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
+use super::blocks::blocks;
 use super::budget::{Section, fit};
 use super::cell::{Cell, column_head, legend};
-use super::groups::{Group, Member, by_cause};
+use super::groups::{Group, Member, by_cause, members};
 use super::text::{duration, headline, plural};
 use crate::escape;
 use crate::exit::{Verdict, incomplete_because};
@@ -46,20 +47,16 @@ const NAMED: usize = 10;
 /// failures, cases without a result, what was not measured, how to run, expected failures, the slowest. A note counts
 /// what was left out. Of a few hundred bytes only the verdict is made, of less nothing.
 pub fn render(report: &Report, options: &Options) -> String {
-    let sections: Vec<Section> = [
+    let before = [
         report.provenance.as_ref().map(provenance),
         failures(report, ExitClass::NonConforming, "Failed", "failures by cause", 4),
         failures(report, ExitClass::Incomplete, "Without a result", "causes without a result", 5),
         incomplete(report),
-        matrix(report),
-        not_measured(report),
-        expected(report),
-        slowest(report),
-        report.provenance.as_ref().map(how_to_run),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    ];
+    let after =
+        [not_measured(report), expected(report), slowest(report), report.provenance.as_ref().map(how_to_run)];
+    let sections: Vec<Section> =
+        before.into_iter().flatten().chain(matrix(report)).chain(after.into_iter().flatten()).collect();
     fit(&heads(report), &sections, options.budget_bytes)
 }
 
@@ -118,7 +115,7 @@ fn failures(report: &Report, class: ExitClass, title: &str, noun: &'static str, 
 
 fn failure(report: &Report, number: usize, group: &Group<'_>) -> String {
     let first = group.first();
-    let Member { target, case } = first;
+    let Member { target, case, .. } = first;
     let mut out =
         format!("\n### {number}. {}: {} {}\n", place(first), case.outcome.glyph(), case.outcome.label());
     if let Some(clause) = first.clause(report) {
@@ -198,37 +195,51 @@ fn incomplete(report: &Report) -> Option<Section> {
     section(Section { rank: 1, noun: "reasons", heading, items, tail: String::new() })
 }
 
-fn matrix(report: &Report) -> Option<Section> {
-    let heads: Vec<String> = report.targets.iter().map(|target| code_cell(&column_head(target))).collect();
-    if heads.is_empty() {
-        return None;
-    }
-    let rule = "---|".repeat(heads.len());
-    let items = report
-        .interfaces
+/// One section for each table of the matrix; the first has the heading, the last the legend.
+fn matrix(report: &Report) -> Vec<Section> {
+    let blocks = blocks(report);
+    let legend = legend(report, |o| format!("{} {}: {}", o.glyph(), o.label(), o.meaning()));
+    let mut sections: Vec<Section> = blocks
         .iter()
-        .map(|interface| {
-            let cells: Vec<String> = report
-                .targets
-                .iter()
-                .map(|target| {
-                    let cell = Cell::of(target, interface);
-                    let glyph =
-                        cell.outcome.map(|outcome| format!("{} ", outcome.glyph())).unwrap_or_default();
-                    format!("{glyph}{}", cell.text)
-                })
-                .collect();
-            format!("| {} | {} |\n", code_cell(interface), cells.join(" | "))
+        .filter(|block| !block.interfaces.is_empty())
+        .map(|block| {
+            let heads: Vec<String> =
+                block.targets.iter().map(|(_, target)| code_cell(&column_head(target))).collect();
+            let rule = "---|".repeat(heads.len());
+            let title = if blocks.len() > 1 {
+                format!("\n### {}\n", prose(&block.backends()))
+            } else {
+                String::new()
+            };
+            let rows = block.interfaces.iter().map(|interface| {
+                let cells: Vec<String> = block
+                    .targets
+                    .iter()
+                    .map(|(_, target)| {
+                        let cell = Cell::of(target, interface);
+                        let glyph =
+                            cell.outcome.map(|outcome| format!("{} ", outcome.glyph())).unwrap_or_default();
+                        format!("{glyph}{}", cell.text)
+                    })
+                    .collect();
+                format!("| {} | {} |\n", code_cell(interface), cells.join(" | "))
+            });
+            Section {
+                rank: 3,
+                noun: "interfaces of the matrix",
+                heading: format!("{title}\n| interface | {} |\n|---|{rule}\n", heads.join(" | ")),
+                items: rows.collect(),
+                tail: String::new(),
+            }
         })
         .collect();
-    let legend = legend(report, |o| format!("{} {}: {}", o.glyph(), o.label(), o.meaning()));
-    section(Section {
-        rank: 3,
-        noun: "interfaces of the matrix",
-        heading: format!("\n## Who conforms to what\n\n| interface | {} |\n|---|{rule}\n", heads.join(" | ")),
-        items,
-        tail: format!("\n{legend}\n"),
-    })
+    if let Some(first) = sections.first_mut() {
+        first.heading.insert_str(0, "\n## Who conforms to what\n");
+    }
+    if let Some(last) = sections.last_mut() {
+        last.tail = format!("\n{legend}\n");
+    }
+    sections
 }
 
 fn not_measured(report: &Report) -> Option<Section> {
@@ -258,13 +269,9 @@ fn not_measured(report: &Report) -> Option<Section> {
 }
 
 fn expected(report: &Report) -> Option<Section> {
-    let items = report
-        .cases()
-        .filter(|(_, case)| case.outcome == Outcome::ExpectedFail)
-        .map(|(target, case)| {
-            let member = Member { target, case };
-            format!("- {}: {}\n", place(member), prose(member.message()))
-        })
+    let items = members(report)
+        .filter(|member| member.case.outcome == Outcome::ExpectedFail)
+        .map(|member| format!("- {}: {}\n", place(member), prose(member.message())))
         .collect();
     let heading = "\n## Failed as expected\n\n".to_owned();
     section(Section { rank: 8, noun: "expected failures", heading, items, tail: String::new() })

@@ -193,7 +193,7 @@ impl Page<'_> {
 
     fn group(&mut self, report: &Report, number: usize, group: &Group<'_>) {
         let first = group.first();
-        let Member { target, case } = first;
+        let Member { target, case, .. } = first;
         let tone =
             if case.outcome.exit_class() == ExitClass::NonConforming { Tone::Bad } else { Tone::Warning };
         let word = self.paint(tone, case.outcome.label());

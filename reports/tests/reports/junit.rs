@@ -164,3 +164,110 @@ fn a_date_that_is_none_does_no_harm() {
         assert_eq!(suites.len(), 2);
     }
 }
+
+/// What the schema of the Jenkins xUnit plugin (junit-10.xsd), which is also the one of Maven Surefire, allows: elements
+/// inside which element, attributes, and which of them are required.
+const ALLOWED: [(&str, &[&str], &[&str], &[&str]); 8] = [
+    ("testsuites", &["testsuite"], &[], &["name", "time", "tests", "failures", "errors"]),
+    (
+        "testsuite",
+        &["testsuite", "properties", "testcase", "system-out", "system-err"],
+        &["name", "tests", "failures", "errors"],
+        &["group", "time", "skipped", "timestamp", "hostname", "id", "package", "file", "log", "url"],
+    ),
+    (
+        "testcase",
+        &["skipped", "error", "failure", "system-out", "system-err"],
+        &["name"],
+        &["time", "classname", "group"],
+    ),
+    ("failure", &[], &[], &["type", "message"]),
+    ("error", &[], &[], &["type", "message"]),
+    ("skipped", &[], &[], &["type", "message"]),
+    ("system-out", &[], &[], &[]),
+    ("system-err", &[], &[], &[]),
+];
+
+/// Everything in the document that the schema does not allow.
+fn breaches(document: &str) -> Vec<String> {
+    let mut reader = Reader::from_str(document);
+    let mut found = Vec::new();
+    let mut path: Vec<String> = Vec::new();
+    loop {
+        let event = reader.read_event().unwrap();
+        let (start, empty) = match &event {
+            Xml::Start(start) => (start, false),
+            Xml::Empty(start) => (start, true),
+            Xml::End(_) => {
+                path.pop();
+                continue;
+            }
+            Xml::Eof => break,
+            _ => continue,
+        };
+        let name = String::from_utf8(start.name().as_ref().to_vec()).unwrap();
+        let Some((_, _, required, optional)) = ALLOWED.iter().find(|(element, ..)| *element == name) else {
+            found.push(format!("element {name}"));
+            continue;
+        };
+        let parent = path.last().map(String::as_str);
+        let inside = ALLOWED.iter().find(|(element, ..)| Some(*element) == parent);
+        let allowed =
+            inside.map_or(name == "testsuites", |(_, children, ..)| children.contains(&name.as_str()));
+        if !allowed {
+            found.push(format!("{name} in {parent:?}"));
+        }
+        let attributes = attributes(start);
+        for key in attributes.keys().filter(|key| !required.contains(&key.as_str())) {
+            if !optional.contains(&key.as_str()) {
+                found.push(format!("{name} {key}"));
+            }
+        }
+        found.extend(
+            required
+                .iter()
+                .filter(|key| !attributes.contains_key(**key))
+                .map(|key| format!("{name} without {key}")),
+        );
+        // SUREFIRE_TIME: digits with an optional fraction, never an exponent or a sign.
+        if let Some(time) = attributes.get("time") {
+            let plain = time.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') && !time.is_empty();
+            if !plain || time.matches('.').count() > 1 {
+                found.push(format!("time {time}"));
+            }
+        }
+        if !empty {
+            path.push(name);
+        }
+    }
+    found
+}
+
+#[test]
+fn consumers_find_what_their_schema_says() {
+    let mut cut_off = fixture::full_run();
+    cut_off.truncate(9);
+    let mut odd = fixture::good_run();
+    for event in &mut odd {
+        if let EventKind::CaseFinished(case) = &mut event.kind {
+            case.duration_ms = if case.case.ends_with("empty_value") { 1e-9 } else { 1e15 };
+        }
+    }
+    for events in [fixture::full_run(), fixture::good_run(), fixture::empty_run(), cut_off, odd, Vec::new()] {
+        assert_eq!(breaches(&junit::render(&Report::from_events(&events))), Vec::<String>::new());
+    }
+    let wrong =
+        "<testsuites><testcase name='a' time='1e-9'><failed/></testcase><testsuite id='1'/></testsuites>";
+    assert_eq!(
+        breaches(wrong),
+        [
+            "testcase in Some(\"testsuites\")",
+            "time 1e-9",
+            "element failed",
+            "testsuite without name",
+            "testsuite without tests",
+            "testsuite without failures",
+            "testsuite without errors",
+        ]
+    );
+}

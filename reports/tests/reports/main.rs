@@ -1,8 +1,11 @@
 //! The crate from the outside: logs in, reports and pages out.
 
+mod annotations;
+mod ctrf;
 mod exits;
 mod fixture;
 mod folds;
+mod html;
 mod junit;
 mod logs;
 mod markdown;

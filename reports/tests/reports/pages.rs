@@ -1,6 +1,6 @@
 //! What the pages look like: read the snapshots as a reviewer would.
 
-use prism_reports::render::{json, junit, markdown, terminal};
+use prism_reports::render::{annotations, badge, ctrf, html, json, junit, markdown, terminal};
 use prism_reports::{Event, Report};
 
 use crate::fixture;
@@ -20,6 +20,16 @@ fn snapshots(name: &str, events: &[Event]) {
         );
         insta::assert_snapshot!(format!("{name}.junit"), junit::render(&report));
         insta::assert_snapshot!(format!("{name}.json"), json::render(&report));
+        let mut bytes = Vec::new();
+        ctrf::write(&report, &mut bytes).unwrap();
+        let pretty: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        insta::assert_snapshot!(format!("{name}.ctrf"), serde_json::to_string_pretty(&pretty).unwrap());
+        insta::assert_snapshot!(format!("{name}.annotations"), annotations::render(&report));
+        let badge = badge::of_run(&report);
+        insta::assert_snapshot!(format!("{name}.badge"), badge.svg() + &badge.endpoint());
+        // Style and script are files of their own.
+        let page = html::render(&report).replace(html::STYLE, "STYLE").replace(html::SCRIPT, "SCRIPT");
+        insta::assert_snapshot!(format!("{name}.html"), page.replace(html::SCRIPT_SHA256, "SHA256"));
     });
 }
 
@@ -81,6 +91,8 @@ fn no_page_holds_a_character_that_steers() {
         terminal::render(&report, &terminal::Options::default()),
         markdown::render(&report, &markdown::Options::default()),
         junit::render(&report),
+        html::render(&report).replace(html::STYLE, "").replace(html::SCRIPT, ""),
+        annotations::render(&report),
     ];
     for page in pages {
         let found =
