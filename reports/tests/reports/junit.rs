@@ -165,9 +165,12 @@ fn a_date_that_is_none_does_no_harm() {
     }
 }
 
+/// An element: what may be inside, which attributes are required, which are allowed.
+type Element = (&'static str, &'static [&'static str], &'static [&'static str], &'static [&'static str]);
+
 /// What the schema of the Jenkins xUnit plugin (junit-10.xsd), which is also the one of Maven Surefire, allows: elements
 /// inside which element, attributes, and which of them are required.
-const ALLOWED: [(&str, &[&str], &[&str], &[&str]); 8] = [
+const ALLOWED: [Element; 8] = [
     ("testsuites", &["testsuite"], &[], &["name", "time", "tests", "failures", "errors"]),
     (
         "testsuite",

@@ -107,9 +107,10 @@ fn write_interface(
         .collect();
     write!(
         out,
-        "<details class=\"interface\"><summary><h4>{}</h4> <span class=\"{}\">{}</span>{} \
+        "<details class=\"interface\"><summary><h4>{}</h4> <span class=\"faint\">{}</span> <span class=\"{}\">{}</span>{} \
          <span class=\"faint\">{}</span></summary>",
         Text::line(&summary.interface),
+        Text::line(&target.target),
         cell.outcome.map_or("", |outcome| outcome.word()),
         cell.text,
         summary

@@ -87,9 +87,9 @@ fn write_group(
             write!(out, "{comma}<a href=\"#t{t}c{c}\">")?;
             // The same case on forty targets is named once.
             if other.case.id != case.id {
-                write!(out, "{} ", Text::line(&other.case.id))?;
+                write!(out, "{} on ", Text::line(&other.case.id))?;
             }
-            write!(out, "on {}</a>", Text::line(&other.target.target))?;
+            write!(out, "{}</a>", Text::line(&other.target.target))?;
         }
         let left = group.others().len().saturating_sub(NAMED);
         if left > 0 {

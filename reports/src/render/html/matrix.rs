@@ -23,12 +23,17 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             Text::line(&block.backends()),
         )?;
         for (t, target) in &block.targets {
-            let setup = if target.target.contains(&target.setup) { "" } else { &target.setup };
+            // What is particular to a target stands under what it has in common with its neighbours.
+            let (name, rest) = match target.target.strip_prefix(&target.backend) {
+                Some(rest) if !rest.is_empty() => (target.backend.as_str(), rest),
+                _ if target.target.contains(&target.setup) => (target.target.as_str(), ""),
+                _ => (target.target.as_str(), target.setup.as_str()),
+            };
             writeln!(
                 out,
                 "<th scope=\"col\"><a href=\"#t{t}\">{}</a><small>{}</small>",
-                Text::line(&target.target),
-                Text::line(setup),
+                Text::line(name),
+                Text::line(rest),
             )?;
         }
         writeln!(out, "<tbody>")?;

@@ -90,7 +90,9 @@
     element.classList.add('here');
     if (!element.hasAttribute('tabindex')) element.tabIndex = -1;
     element.focus({ preventScroll: true });
-    element.scrollIntoView({ block: 'start' });
+    // With its heading, so that it is clear whose it is.
+    const table = element.matches('table.cases') && element.closest('details');
+    (table || element).scrollIntoView({ block: element.localName === 'tr' ? 'center' : 'start' });
   }
 
   function go(id) {

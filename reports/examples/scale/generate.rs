@@ -1,66 +1,13 @@
-//! Renders a report of any size to every format, and says what that costs.
-//!
-//! `cargo run --release -p prism-reports --example scale -- 200 1000 /tmp/scale` renders 200 targets with 1,000 cases each.
-//! One case in 500 fails. Memory is the most that the process had after each format, in KiB.
-
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
-use std::path::Path;
-use std::time::Instant;
+//! A run of any size.
 
 use prism_reports::event::{
     CallRecord, CaseFinished, ClauseInfo, ClauseLevel, DeclaredInterface, Failure, Host, PlannedCase,
     Provision, Route, RunFinished, RunStarted, TargetPlanned, TargetReady,
 };
-use prism_reports::render::{annotations, badge, ctrf, html, json, junit, markdown, terminal};
-use prism_reports::{Event, EventKind, Outcome, Report, SCHEMA_VERSION};
-
-fn main() -> io::Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [targets, cases, folder] = arguments.as_slice() else {
-        return Err(io::Error::other("usage: scale TARGETS CASES FOLDER"));
-    };
-    let number = |text: &str| text.parse::<usize>().map_err(io::Error::other);
-    let folder = Path::new(folder);
-    std::fs::create_dir_all(folder)?;
-    let report = Report::from_events(&run(number(targets)?, number(cases)?));
-    let mut out = io::stdout();
-    writeln!(out, "{} cases in memory: {} KiB at most", report.totals.total(), peak_kib())?;
-    let text = |text: String| move |out: &mut dyn Write| out.write_all(text.as_bytes());
-    type Renderer<'a> = Box<dyn FnOnce(&mut dyn Write) -> io::Result<()> + 'a>;
-    let page = || markdown::render(&report, &markdown::Options::default());
-    let renderers: Vec<(&str, Renderer<'_>)> = vec![
-        ("report.html", Box::new(|out| html::write(&report, out))),
-        ("ctrf.json", Box::new(|out| ctrf::write(&report, out))),
-        ("report.json", Box::new(|out| json::write(&report, out))),
-        ("annotations.txt", Box::new(|out| text(annotations::render(&report))(out))),
-        ("badge.svg", Box::new(|out| text(badge::of_run(&report).svg())(out))),
-        ("badge.json", Box::new(|out| text(badge::of_run(&report).endpoint())(out))),
-        ("summary.md", Box::new(|out| text(page())(out))),
-        ("terminal.txt", Box::new(|out| text(terminal::render(&report, &terminal::Options::default()))(out))),
-        ("junit.xml", Box::new(|out| junit::write(&report, out))),
-    ];
-    for (name, render) in renderers {
-        let path = folder.join(name);
-        let began = Instant::now();
-        let mut file = BufWriter::new(File::create(&path)?);
-        render(&mut file)?;
-        file.flush()?;
-        let took = began.elapsed().as_millis();
-        writeln!(out, "{name:16} {took:6} ms {:11} bytes {:9} KiB", path.metadata()?.len(), peak_kib())?;
-    }
-    Ok(())
-}
-
-/// The most memory that this process has had, in KiB; 0 where the system does not tell.
-fn peak_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse().ok()).unwrap_or(0)
-}
+use prism_reports::{Event, EventKind, Outcome, SCHEMA_VERSION};
 
 /// Twenty cases an interface; backends direct and proxied, then bindings of patterns.
-fn run(targets: usize, cases: usize) -> Vec<Event> {
+pub(crate) fn run(targets: usize, cases: usize) -> Vec<Event> {
     let mut events: Vec<Event> = Vec::new();
     let mut push = |kind: EventKind| {
         let seq = events.len() as u64;
