@@ -52,7 +52,7 @@ enum Command {
     Mutants(MutantsArgs),
     /// Render the event log of a run again.
     #[command(
-        after_help = "Examples:\n  prism-conformance report prism-report/events.jsonl\n  prism-conformance report --format markdown prism-report/events.jsonl\n  prism-conformance report --format html --output report.html prism-report\n  prism-conformance report --format badge --target redis --output redis.svg prism-report\n\nThe exit code is the one of the run."
+        after_help = "Examples:\n  prism-conformance report prism-report/events.jsonl\n  prism-conformance report --format markdown prism-report/events.jsonl\n  prism-conformance report --format html --output report.html prism-report\n  prism-conformance report --format badge --target redis --output redis.svg prism-report\n  prism-conformance report --format markdown --append --output $GITHUB_STEP_SUMMARY prism-report\n\nThe exit code is the one of the run."
     )]
     Report(ReportArgs),
     /// Write the skeleton of a backend: a driver that conforms as it is, to be made into your own.
@@ -274,6 +274,10 @@ pub struct ReportArgs {
     /// The file to write. Default: standard output.
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Append a Markdown page to the file, in the room that GitHub leaves: it shows nothing of a step summary that is
+    /// larger than 1 MiB.
+    #[arg(long, requires = "output")]
+    pub append: bool,
     /// The target that a badge speaks of. Default: the whole run.
     #[arg(long, value_name = "NAME")]
     pub target: Option<String>,

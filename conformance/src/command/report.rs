@@ -2,10 +2,10 @@
 
 use crate::{
     cli::{ReportArgs, ReportFormat},
-    command::{Trouble, colour, print_with},
+    command::{Trouble, colour, print_with, say},
 };
 use prism_reports::{
-    LogError, Report, exit_code, read_log,
+    LogError, Report, append_step_summary, exit_code, read_log,
     render::{self, badge::Badge},
 };
 use std::{
@@ -25,6 +25,9 @@ pub fn report(args: &ReportArgs) -> Result<ExitCode, Trouble> {
         read_log(&path).map_err(|error: LogError| Trouble::usage(format!("{}: {error}", path.display())))?;
     let report = Report::from_events(&events);
     let badge = badge(args, &report)?;
+    if args.append && args.format != ReportFormat::Markdown {
+        return Err(Trouble::usage("--append goes with --format markdown: no other format can be continued"));
+    }
     let write = |out: &mut dyn Write| match args.format {
         ReportFormat::Badge => out.write_all(badge.svg().as_bytes()),
         ReportFormat::BadgeEndpoint => out.write_all(badge.endpoint().as_bytes()),
@@ -32,6 +35,7 @@ pub fn report(args: &ReportArgs) -> Result<ExitCode, Trouble> {
         format => write_report(&report, format, args.output.is_none() && colour(), out),
     };
     match &args.output {
+        Some(path) if args.append => append(path, &report)?,
         Some(path) => write_file(path, write).map_err(|error| {
             Trouble::usage(format!(
                 "{} cannot be written: {error}; name another file with --output",
@@ -41,6 +45,21 @@ pub fn report(args: &ReportArgs) -> Result<ExitCode, Trouble> {
         None => print_with(write)?,
     }
     Ok(exit_code(&report).into())
+}
+
+fn append(path: &Path, report: &Report) -> Result<(), Trouble> {
+    let page = |budget_bytes| render::markdown::render(report, &render::markdown::Options { budget_bytes });
+    let written = append_step_summary(path, page)
+        .map_err(|error| Trouble::usage(format!("{} cannot be written: {error}", path.display())))?;
+    if written.appended == 0 {
+        say(&format!(
+            "warning: nothing was appended to {}: it holds {} bytes already, and GitHub takes {} at most",
+            path.display(),
+            written.existing,
+            prism_reports::STEP_SUMMARY_LIMIT,
+        ));
+    }
+    Ok(())
 }
 
 fn badge(args: &ReportArgs, report: &Report) -> Result<Badge, Trouble> {

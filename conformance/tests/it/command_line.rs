@@ -122,4 +122,13 @@ fn the_step_summary_is_appended_to_and_never_overfilled() {
     let full = tool.file("full", &"x".repeat(limit - 600));
     run(&full);
     assert!(tool.read("full").len() <= limit);
+    let append = ["report", "prism-report", "--format", "markdown", "--append", "--output", "full"];
+    tool.run(&append).exits(0).complains("nothing was appended to full");
+
+    let crowded = tool.file("crowded", &"x".repeat(900 << 10));
+    tool.run(&["report", "prism-report", "--format", "markdown", "--append", "--output", "crowded"]).exits(0);
+    let text = std::fs::read_to_string(crowded).expect("the summary");
+    assert!(text.len() <= limit && text.contains("Prism conformance: conformant"));
+    let html = ["report", "prism-report", "--format", "html", "--append", "--output", "crowded"];
+    tool.run(&html).exits(2).complains("--append goes with --format markdown");
 }

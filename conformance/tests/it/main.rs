@@ -17,3 +17,4 @@ mod served;
 mod skeleton;
 mod tool;
 mod via_proxy;
+mod workflows;
