@@ -114,6 +114,17 @@ fn actions_are_pinned_by_commit_and_nothing_is_spliced_into_a_script() {
     }
 }
 
+#[test]
+fn no_two_calls_of_a_workflow_share_artifacts() {
+    for (path, workflow) in workflows() {
+        let calls = jobs(&workflow).filter(|(_, job)| job["uses"] == "./.github/workflows/conformance.yml");
+        let names: Vec<&str> =
+            calls.map(|(_, job)| job["with"]["name"].as_str().unwrap_or("prism")).collect();
+        let unique: std::collections::BTreeSet<&str> = names.iter().copied().collect();
+        assert_eq!(names.len(), unique.len(), "{}: {names:?}", path.display());
+    }
+}
+
 /// What the project's own workflow runs is what the project runs.
 #[test]
 fn the_commands_of_ci_are_those_of_the_script() {
@@ -231,6 +242,7 @@ fn the_workflow_builds_runs_and_reports() {
     let text = std::fs::read_to_string(&log).expect("the log");
     let cut = text.trim_end().rfind('\n').expect("several lines");
     std::fs::write(&log, &text[..=cut]).expect("the log is cut");
+    std::fs::remove_dir_all(&report).expect("the report");
     let mut job = Job::of_workflow(&runner, &workflow, "report", &inputs);
     assert_eq!(job.run(), 3, "{}", job.log());
     assert!(job.log().contains("::warning title=Prism conformance%3A incomplete::"), "{}", job.log());

@@ -185,9 +185,11 @@ impl<'a> Job<'a> {
                     assert_eq!(with("if-no-files-found"), "warn", "{} is not there", from.display());
                     return 0;
                 }
-                if to.exists() {
-                    std::fs::remove_dir_all(&to).expect("an artifact of an earlier job");
-                }
+                assert!(
+                    !to.exists(),
+                    "GitHub refuses a second artifact of a run with the name `{}`",
+                    with("name")
+                );
                 std::fs::create_dir_all(&to).expect("a folder");
                 if from.is_dir() {
                     copy(&from, &to);
