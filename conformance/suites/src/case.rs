@@ -1,9 +1,13 @@
 //! What a case is, and when it is called for.
 
-use crate::{Context, Verdict};
+use crate::{Context, Failure, Verdict};
 use futures::future::BoxFuture;
 use prism_interfaces::traits::Declaration;
-use std::{future::Future, sync::Arc};
+use std::{
+    future::Future,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// How a case finds out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,6 +165,16 @@ impl Case {
     pub fn without_namespace(mut self) -> Self {
         self.without_namespace = true;
         self
+    }
+
+    /// Has a failure looked at again, together with how long the case took.
+    pub fn reconsidered(self, look: fn(&Context, Duration, Failure) -> Failure) -> Self {
+        let inner = self.run;
+        let run: Run = Arc::new(move |context| {
+            let (began, running) = (Instant::now(), inner(context.clone()));
+            Box::pin(async move { running.await.map_err(|failure| look(&context, began.elapsed(), failure)) })
+        });
+        Self { run, ..self }
     }
 
     /// The interface that it belongs to: the part of the id before the slash.

@@ -139,8 +139,8 @@ fn prism(address: SocketAddr, upstream: SocketAddr, _: &Path) -> String {
 fn nginx(address: SocketAddr, upstream: SocketAddr, folder: &Path) -> String {
     let folder = folder.display();
     format!(
-        "daemon off;\nworker_processes 2;\npid {folder}/nginx.pid;\nerror_log stderr;\nworker_rlimit_nofile 65536;\n\
-         events {{ worker_connections 30000; }}\n\
+        "daemon off;\nworker_processes 2;\npid {folder}/nginx.pid;\nerror_log stderr;\n\n\
+         events {{ worker_connections 9500; }}\n\
          http {{\n\
          \x20 access_log off;\n\
          \x20 client_body_temp_path {folder};\n  proxy_temp_path {folder};\n  fastcgi_temp_path {folder};\n\
@@ -158,7 +158,7 @@ fn nginx(address: SocketAddr, upstream: SocketAddr, folder: &Path) -> String {
 
 fn haproxy(address: SocketAddr, upstream: SocketAddr, _: &Path) -> String {
     format!(
-        "global\n  maxconn 40000\n  nbthread 2\n  tune.h2.max-concurrent-streams 1000\n\
+        "global\n  maxconn 9500\n  nbthread 2\n  tune.h2.max-concurrent-streams 1000\n\
          defaults\n  mode http\n  timeout connect 5s\n  timeout client 1h\n  timeout server 1h\n\
          frontend front\n  bind {address} proto h2\n  default_backend bench\n\
          backend bench\n  server upstream {upstream} proto h2\n"
