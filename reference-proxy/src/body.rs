@@ -6,6 +6,7 @@
 use crate::{
     call::Call,
     forward::broken,
+    joined::Joined,
     messages::{Meter, TooLarge},
     refusal::{Refusal, reason},
 };
@@ -37,7 +38,7 @@ fn too_large(found: &TooLarge, limit: u32, outcome: WriteOutcome) -> Refusal {
 
 /// From the client to the upstream.
 pub(crate) struct RequestBody {
-    inner: Body,
+    inner: Joined<Body>,
     call: Call,
     over: Over,
     meter: Option<Meter>,
@@ -46,7 +47,12 @@ pub(crate) struct RequestBody {
 impl RequestBody {
     pub(crate) fn new(inner: Body, call: &Call) -> Self {
         let over = Box::pin(call.over().clone().cancelled_owned());
-        Self { inner, call: call.clone(), over, meter: call.message_limit().map(Meter::new) }
+        Self {
+            inner: Joined::new(inner),
+            call: call.clone(),
+            over,
+            meter: call.message_limit().map(Meter::new),
+        }
     }
 }
 
@@ -93,7 +99,7 @@ impl HttpBody for RequestBody {
 /// From the upstream to the client. However the call ends, the client gets a status.
 pub(crate) struct ResponseBody<T> {
     /// `None` when nothing further is wanted of the upstream.
-    inner: Option<Incoming>,
+    inner: Option<Joined<Incoming>>,
     call: Call,
     over: Over,
     deadline: Option<Pin<Box<Sleep>>>,
@@ -114,7 +120,8 @@ impl<T> ResponseBody<T> {
     pub(crate) fn new(inner: Incoming, call: Call, deadline: Option<Pin<Box<Sleep>>>, ticket: T) -> Self {
         let over = Box::pin(call.over().clone().cancelled_owned());
         let meter = call.message_limit().map(Meter::new);
-        Self { inner: Some(inner), call, over, deadline, meter, state: State::Untouched, _ticket: ticket }
+        let inner = Some(Joined::new(inner));
+        Self { inner, call, over, deadline, meter, state: State::Untouched, _ticket: ticket }
     }
 }
 

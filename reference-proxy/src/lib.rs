@@ -27,6 +27,7 @@ pub mod config;
 mod deadline;
 mod drain;
 mod forward;
+mod joined;
 mod layers;
 mod limits;
 mod listener;
