@@ -69,6 +69,7 @@ impl Admin for AdminState {
                 let Limits { max_message_bytes, max_concurrent, rate } = route.limits;
                 pb::Namespace {
                     rule: route.label.to_string(),
+                    services: route.services.clone(),
                     upstream: route.upstream.config().name.clone(),
                     max_message_bytes: max_message_bytes.map(u64::from),
                     max_concurrent: max_concurrent.map(u64::from),

@@ -17,10 +17,15 @@
 //!     limits: { max_message_bytes: 4194304, max_concurrent: 100, rate: 1000, burst: 200 }
 //!   - prefix: team-a-*
 //!     upstream: redis
+//!   - prefix: team-a-*
+//!     services: [prism.pubsub.v1.*]           # or a whole name, prism.pubsub.v1.PubSubBasic
+//!     upstream: nats
 //! ```
 //!
 //! An exact name wins over every prefix, and a longer prefix over a shorter one; the order of the file means nothing.
-//! `prefix: "*"` takes what nothing else takes. Limits hold for each namespace by itself, also under a prefix.
+//! `prefix: "*"` takes what nothing else takes. Where a rule is written several times, each but one of them names the
+//! services that it takes, and the other takes the rest; without another, the rest is not served. Limits hold for each
+//! namespace by itself, also under a prefix, and for what one entry takes.
 
 mod read;
 #[cfg(test)]
@@ -88,6 +93,9 @@ impl fmt::Display for UpstreamAddress {
 pub struct NamespaceConfig {
     /// Which namespaces it takes.
     pub rule: Rule,
+    /// Which services of them: full names, or packages that end with `.*`; sorted, and empty for all that no other entry
+    /// of the rule takes.
+    pub services: Vec<String>,
     /// The name of an upstream.
     pub upstream: String,
     /// What each of the namespaces may do.

@@ -20,6 +20,14 @@ const CROWDED: usize = 256;
 /// When a place in flight becomes free nobody knows; soon enough to try again.
 const RETRY_CONCURRENT: Duration = Duration::from_millis(100);
 
+/// What limits hold for: a namespace, and of it what one entry of the configuration takes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Share {
+    pub(crate) namespace: Namespace,
+    /// The services of the entry, as [`Route::share`](crate::routes::Route) says it.
+    pub(crate) services: Arc<str>,
+}
+
 /// The books of all namespaces.
 #[derive(Debug)]
 pub(crate) struct Books {
@@ -29,7 +37,7 @@ pub(crate) struct Books {
 
 #[derive(Debug)]
 struct Shard {
-    books: HashMap<Namespace, Book>,
+    books: HashMap<Share, Book>,
     /// How many there can be before the next look.
     crowded: usize,
 }
@@ -48,7 +56,7 @@ struct Book {
 #[derive(Debug)]
 pub(crate) struct Permit {
     books: Arc<Books>,
-    namespace: Namespace,
+    share: Share,
 }
 
 impl Books {
@@ -57,20 +65,21 @@ impl Books {
         Arc::new(Self { shards: (0..SHARDS).map(|_| shard()).collect(), hasher: RandomState::new() })
     }
 
-    fn shard(&self, namespace: &Namespace) -> MutexGuard<'_, Shard> {
-        let shard = &self.shards[self.hasher.hash_one(namespace) as usize % SHARDS];
+    fn shard(&self, share: &Share) -> MutexGuard<'_, Shard> {
+        let shard = &self.shards[self.hasher.hash_one(share) as usize % SHARDS];
         shard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Admits a call or says when to try again.
-    pub(crate) fn admit(self: &Arc<Self>, namespace: &Namespace, limits: &Limits) -> Result<Permit, Refusal> {
+    pub(crate) fn admit(self: &Arc<Self>, share: Share, limits: &Limits) -> Result<Permit, Refusal> {
         let now = Instant::now();
-        let mut shard = self.shard(namespace);
-        if shard.books.len() >= shard.crowded && !shard.books.contains_key(namespace) {
+        let namespace = &share.namespace;
+        let mut shard = self.shard(&share);
+        if shard.books.len() >= shard.crowded && !shard.books.contains_key(&share) {
             shard.books.retain(|_, book| book.in_flight > 0 || book.full_at > now);
             shard.crowded = CROWDED.max(shard.books.len() * 2);
         }
-        let book = shard.books.entry(namespace.clone()).or_insert_with(|| Book {
+        let book = shard.books.entry(share.clone()).or_insert_with(|| Book {
             in_flight: 0,
             tokens: f64::INFINITY,
             counted: now,
@@ -108,7 +117,8 @@ impl Books {
             book.tokens = f64::INFINITY;
         }
         book.in_flight += 1;
-        Ok(Permit { books: Arc::clone(self), namespace: namespace.clone() })
+        drop(shard);
+        Ok(Permit { books: Arc::clone(self), share })
     }
 }
 
@@ -119,8 +129,8 @@ fn seconds(seconds: f64) -> Duration {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let mut shard = self.books.shard(&self.namespace);
-        if let Some(book) = shard.books.get_mut(&self.namespace) {
+        let mut shard = self.books.shard(&self.share);
+        if let Some(book) = shard.books.get_mut(&self.share) {
             book.in_flight -= 1;
         }
     }
@@ -134,8 +144,8 @@ mod tests {
     use tonic::Status;
     use tonic_types::StatusExt;
 
-    fn namespace(name: &str) -> Namespace {
-        Namespace::new(name).expect("a name")
+    fn share(name: &str) -> Share {
+        Share { namespace: Namespace::new(name).expect("a name"), services: Arc::from("") }
     }
 
     fn hint(refused: Result<Permit, Refusal>) -> (String, Duration) {
@@ -149,18 +159,18 @@ mod tests {
         let books = Books::new();
         let rate = Some(Rate { per_second: 10.0, burst: 3 });
         let limits = Limits { rate, ..Limits::default() };
-        let a = namespace("a");
+        let a = share("a");
         for _ in 0..3 {
-            drop(books.admit(&a, &limits).expect("within the burst"));
+            drop(books.admit(a.clone(), &limits).expect("within the burst"));
         }
-        let (reason, delay) = hint(books.admit(&a, &limits));
+        let (reason, delay) = hint(books.admit(a.clone(), &limits));
         assert_eq!((reason.as_str(), delay), ("RATE_LIMIT", Duration::from_millis(100)));
-        assert!(books.admit(&namespace("b"), &limits).is_ok(), "namespaces do not share");
+        assert!(books.admit(share("b"), &limits).is_ok(), "namespaces do not share");
         advance(delay).await;
-        assert!(books.admit(&a, &limits).is_ok(), "the hint is true");
-        assert!(books.admit(&a, &limits).is_err());
+        assert!(books.admit(a.clone(), &limits).is_ok(), "the hint is true");
+        assert!(books.admit(a.clone(), &limits).is_err());
         advance(Duration::from_mins(1)).await;
-        let admitted = (0..10).filter(|_| books.admit(&a, &limits).is_ok()).count();
+        let admitted = (0..10).filter(|_| books.admit(a.clone(), &limits).is_ok()).count();
         assert_eq!(admitted, 3, "no more than the burst is saved up");
     }
 
@@ -168,14 +178,17 @@ mod tests {
     async fn a_place_in_flight_is_free_again_when_its_call_ends() {
         let books = Books::new();
         let limits = Limits { max_concurrent: Some(2), ..Limits::default() };
-        let a = namespace("a");
-        let first = books.admit(&a, &limits).expect("the first");
-        let _second = books.admit(&a, &limits).expect("the second");
-        assert_eq!(hint(books.admit(&a, &limits)).0, "CONCURRENCY_LIMIT");
+        let a = share("a");
+        let first = books.admit(a.clone(), &limits).expect("the first");
+        let _second = books.admit(a.clone(), &limits).expect("the second");
+        assert_eq!(hint(books.admit(a.clone(), &limits)).0, "CONCURRENCY_LIMIT");
         drop(first);
-        assert!(books.admit(&a, &limits).is_ok());
+        assert!(books.admit(a.clone(), &limits).is_ok());
         let lower = Limits { max_concurrent: Some(1), ..Limits::default() };
-        assert!(books.admit(&a, &lower).is_err(), "calls in flight count against a limit that came later");
+        assert!(
+            books.admit(a.clone(), &lower).is_err(),
+            "calls in flight count against a limit that came later"
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -186,16 +199,16 @@ mod tests {
             rate: Some(Rate { per_second: 1.0, burst: 1 }),
             ..Limits::default()
         };
-        let busy = namespace("busy");
-        let _held = books.admit(&busy, &limits).expect("the first");
+        let busy = share("busy");
+        let _held = books.admit(busy.clone(), &limits).expect("the first");
         for round in 0..4 {
             for number in 0..(SHARDS * CROWDED) {
-                drop(books.admit(&namespace(&format!("n{round}-{number}")), &limits).expect("a new one"));
+                drop(books.admit(share(&format!("n{round}-{number}")), &limits).expect("a new one"));
             }
             advance(Duration::from_secs(2)).await;
         }
         let held: usize = books.shards.iter().map(|shard| shard.lock().expect("a lock").books.len()).sum();
         assert!(held <= 2 * SHARDS * CROWDED, "{held}");
-        assert!(books.admit(&busy, &limits).is_err());
+        assert!(books.admit(busy.clone(), &limits).is_err());
     }
 }

@@ -1,10 +1,11 @@
 //! What the proxy answers itself where clients call: health and reflection.
 
-use crate::{drain::Drain, layers::Answer, proxy::Table, upstream::State};
+use crate::{drain::Drain, layers::Answer, proxy::Table, routes::Group, upstream::State};
 use futures::{FutureExt, Stream, stream};
 use http::Request;
 use prism_interfaces::Namespace;
 use std::{pin::Pin, sync::Arc};
+use tokio::sync::watch;
 use tonic::{Response, Status, body::Body};
 use tonic_health::pb::{
     HealthCheckRequest, HealthCheckResponse,
@@ -67,7 +68,7 @@ where
 
 /// `grpc.health.v1`: the empty service is the proxy as a whole, any other name is a namespace.
 ///
-/// The proxy serves until it drains. A namespace serves while the proxy does and its upstream is up; a namespace that
+/// The proxy serves until it drains. A namespace serves while the proxy does and its upstreams are up; a namespace that
 /// no rule takes is not known.
 #[derive(Debug, Clone)]
 pub(crate) struct ProxyHealth {
@@ -83,24 +84,30 @@ impl ProxyHealth {
         } else {
             let routes = self.table.routes();
             let namespace = Namespace::new(service).ok();
-            let Some(route) = namespace.and_then(|namespace| routes.find(&namespace).cloned()) else {
+            let Some(group) = namespace.as_ref().and_then(|namespace| routes.find(namespace)) else {
                 return ServingStatus::ServiceUnknown;
             };
-            !draining && route.upstream.snapshot().state == State::Up
+            !draining && group.upstreams().all(|upstream| upstream.snapshot().state == State::Up)
         };
         if serving { ServingStatus::Serving } else { ServingStatus::NotServing }
     }
 
+    /// What tells of changes from now on to the upstreams that a status is made from.
+    fn changes(&self, service: &str) -> Vec<watch::Receiver<u64>> {
+        let routes = self.table.routes();
+        let group = Namespace::new(service).ok().and_then(|namespace| routes.find(&namespace));
+        group.into_iter().flat_map(Group::upstreams).map(|upstream| upstream.changes()).collect()
+    }
+
     /// Waits until the status may be another one.
-    async fn changed(&self, service: &str, reloads: &mut tokio::sync::watch::Receiver<u64>) {
-        let upstream = Namespace::new(service).ok().and_then(|namespace| {
-            self.table.routes().find(&namespace).map(|route| Arc::clone(&route.upstream))
-        });
+    async fn changed(&self, upstreams: &mut [watch::Receiver<u64>], reloads: &mut watch::Receiver<u64>) {
         let upstream_changed = async {
-            match &upstream {
-                Some(upstream) => drop(upstream.changes().changed().await),
-                None => std::future::pending().await,
+            if upstreams.is_empty() {
+                std::future::pending::<()>().await;
             }
+            let changes = upstreams.iter_mut().map(|upstream| Box::pin(upstream.changed()));
+            // The senders live as long as the rules that this looks at.
+            let _ = futures::future::select_all(changes).await;
         };
         let begun = async {
             if self.drain.is_draining() {
@@ -138,7 +145,7 @@ impl Health for ProxyHealth {
             health: ProxyHealth,
             service: String,
             told: Option<ServingStatus>,
-            reloads: tokio::sync::watch::Receiver<u64>,
+            reloads: watch::Receiver<u64>,
         }
         let watch = Watch {
             service: request.into_inner().service,
@@ -149,12 +156,14 @@ impl Health for ProxyHealth {
         let stopped = self.drain.cut_off().clone().cancelled_owned();
         let statuses = stream::unfold(watch, |mut watch| async move {
             loop {
+                // Asked for before the status is looked at, so that no change is missed between the two.
+                let mut upstreams = watch.health.changes(&watch.service);
                 let status = watch.health.status(&watch.service);
                 if watch.told != Some(status) {
                     watch.told = Some(status);
                     return Some((Ok(HealthCheckResponse { status: status.into() }), watch));
                 }
-                watch.health.changed(&watch.service, &mut watch.reloads).await;
+                watch.health.changed(&mut upstreams, &mut watch.reloads).await;
             }
         });
         // A watcher must not hold up the end of the proxy.

@@ -11,18 +11,44 @@ use std::{collections::HashMap, sync::Arc};
 #[derive(Debug)]
 pub(crate) struct Route {
     pub(crate) rule: Rule,
+    /// Which services it takes; empty for what no other of the same rule takes.
+    pub(crate) services: Vec<String>,
+    /// The same as one word, by which the limits of a namespace are told apart.
+    pub(crate) share: Arc<str>,
     /// As metrics and logs call the rule; the namespaces under a prefix share it, because they can be any number.
     pub(crate) label: Arc<str>,
     pub(crate) upstream: Arc<Upstream>,
     pub(crate) limits: Limits,
 }
 
+/// What a rule says of the services.
+#[derive(Debug, Default)]
+pub(crate) struct Group(Vec<Arc<Route>>);
+
+impl Group {
+    /// Where calls of a service go: its own name wins over its package, and that over the rest.
+    pub(crate) fn of(&self, service: &str) -> Option<&Arc<Route>> {
+        let package = service.rsplit_once('.').map_or("", |(package, _)| package);
+        let named = |wanted: &dyn Fn(&str) -> bool| {
+            self.0.iter().find(|route| route.services.iter().any(|name| wanted(name)))
+        };
+        named(&|name| name == service)
+            .or_else(|| named(&|name| name.strip_suffix(".*").is_some_and(|name| name == package)))
+            .or_else(|| self.0.iter().find(|route| route.services.is_empty()))
+    }
+
+    /// All of them.
+    pub(crate) fn upstreams(&self) -> impl Iterator<Item = &Arc<Upstream>> {
+        self.0.iter().map(|route| &route.upstream)
+    }
+}
+
 /// All rules of a configuration. Calls in flight keep the rule that they began with.
 #[derive(Debug)]
 pub(crate) struct Routes {
-    exact: HashMap<String, Arc<Route>>,
+    exact: HashMap<String, Group>,
     /// By prefix, and the lengths of the prefixes, longest first.
-    prefixes: HashMap<String, Arc<Route>>,
+    prefixes: HashMap<String, Group>,
     lengths: Vec<usize>,
     /// In the order in which they are tried.
     all: Vec<Arc<Route>>,
@@ -53,32 +79,38 @@ impl Routes {
                     upstreams.iter().find(|upstream| upstream.config().name == namespace.upstream)?;
                 Some(Arc::new(Route {
                     rule: namespace.rule.clone(),
+                    services: namespace.services.clone(),
+                    share: Arc::from(namespace.services.join(",")),
                     label: Arc::from(namespace.rule.to_string()),
                     upstream: Arc::clone(upstream),
                     limits: namespace.limits,
                 }))
             })
             .collect();
-        all.sort_by_key(|route| match &route.rule {
-            Rule::Exact(name) => (0, 0, name.clone()),
-            Rule::Prefix(prefix) => (1, usize::MAX - prefix.len(), prefix.clone()),
+        all.sort_by_key(|route| {
+            let rest = (route.services.is_empty(), route.services.clone());
+            match &route.rule {
+                Rule::Exact(name) => (0, 0, name.clone(), rest),
+                Rule::Prefix(prefix) => (1, usize::MAX - prefix.len(), prefix.clone(), rest),
+            }
         });
         let (mut exact, mut prefixes, mut lengths) = (HashMap::new(), HashMap::new(), Vec::new());
         for route in &all {
-            match &route.rule {
-                Rule::Exact(name) => exact.insert(name.clone(), Arc::clone(route)),
+            let group: &mut Group = match &route.rule {
+                Rule::Exact(name) => exact.entry(name.clone()).or_default(),
                 Rule::Prefix(prefix) => {
                     lengths.push(prefix.len());
-                    prefixes.insert(prefix.clone(), Arc::clone(route))
+                    prefixes.entry(prefix.clone()).or_default()
                 }
             };
+            group.0.push(Arc::clone(route));
         }
         lengths.dedup();
         Self { exact, prefixes, lengths, all, upstreams, max_header_bytes: config.max_header_bytes }
     }
 
     /// The rule of a namespace: its own, or that of its longest prefix.
-    pub(crate) fn find(&self, namespace: &Namespace) -> Option<&Arc<Route>> {
+    pub(crate) fn find(&self, namespace: &Namespace) -> Option<&Group> {
         let name = namespace.as_str();
         self.exact.get(name).or_else(|| {
             self.lengths
@@ -133,7 +165,8 @@ mod tests {
             ("c", None),
         ] {
             let namespace = Namespace::new(name).expect("a name");
-            assert_eq!(routes.find(&namespace).map(|route| &*route.label), rule, "{name}");
+            let route = routes.find(&namespace).and_then(|group| group.of("any.Service"));
+            assert_eq!(route.map(|route| &*route.label), rule, "{name}");
         }
         let order: Vec<&str> = routes.all().iter().map(|route| &*route.label).collect();
         assert_eq!(order, ["a-b", "a-b*", "b-*", "a*"]);
@@ -146,5 +179,25 @@ mod tests {
         assert!(Arc::ptr_eq(&before.upstreams[0], &after.upstreams[0]));
         let namespace = |name| Namespace::new(name).expect("a name");
         assert!(after.find(&namespace("a")).is_none() && after.find(&namespace("b")).is_some());
+    }
+
+    #[tokio::test]
+    async fn a_service_wins_over_its_package_and_that_over_the_rest() {
+        let all = routes(
+            "  - { name: a, services: [x.v1.One, y.v1.*], upstream: u, limits: { rate: 1 } }\n  \
+             - { name: a, services: [x.v1.*], upstream: u, limits: { rate: 2 } }\n  - { name: a, upstream: u }\n  \
+             - { name: b, services: [x.v1.*], upstream: u }\n",
+            None,
+        );
+        let rate = |namespace: &str, service: &str| {
+            let namespace = Namespace::new(namespace).expect("a name");
+            let route = all.find(&namespace).expect("a rule").of(service)?;
+            Some(route.limits.rate.map(|rate| rate.per_second))
+        };
+        assert_eq!(rate("a", "x.v1.One"), Some(Some(1.0)));
+        assert_eq!(rate("a", "x.v1.Two"), Some(Some(2.0)));
+        assert_eq!(rate("a", "y.v1.Two"), Some(Some(1.0)));
+        assert_eq!(rate("a", "x.v1.more.Two"), Some(None));
+        assert_eq!((rate("b", "x.v1.One"), rate("b", "x.v2.One")), (Some(None), None));
     }
 }

@@ -82,7 +82,7 @@ fn root(checker: &mut Checker<'_>, document: &Node) -> Option<Config> {
     let example = "namespaces: [{ prefix: \"*\", upstream: name }]";
     let namespaces =
         checker.required(&fields, "namespaces", what, example).and_then(|Field { node, .. }| {
-            let mut seen: Vec<(Rule, Span)> = Vec::new();
+            let mut seen: Vec<(Rule, Vec<String>, Span)> = Vec::new();
             let items = checker.list(node, "`namespaces`", example)?;
             Some(
                 items
@@ -203,11 +203,12 @@ fn namespace(
     checker: &mut Checker<'_>,
     node: &Node,
     upstreams: Option<&[String]>,
-    seen: &mut Vec<(Rule, Span)>,
+    seen: &mut Vec<(Rule, Vec<String>, Span)>,
 ) -> Option<NamespaceConfig> {
     let what = "an entry of `namespaces`";
     let example = "{ name: orders, upstream: redis }";
-    let fields = checker.record(node, what, &["name", "prefix", "upstream", "limits"], example)?;
+    let fields =
+        checker.record(node, what, &["name", "prefix", "services", "upstream", "limits"], example)?;
     let rule = match (fields.node("name"), fields.node("prefix")) {
         (Some(node), None) => exact(checker, node).map(|rule| (rule, node.span)),
         (None, Some(node)) => prefix(checker, node).map(|rule| (rule, node.span)),
@@ -230,18 +231,29 @@ fn namespace(
             None
         }
     };
+    let services = match fields.node("services") {
+        Some(node) => services(checker, node)?,
+        None => Vec::new(),
+    };
     let rule = rule.and_then(|(rule, span)| {
-        if let Some((_, first)) = seen.iter().find(|(known, _)| *known == rule) {
+        let again = |known: &[String]| match services.as_slice() {
+            [] => known.is_empty().then_some(String::new()),
+            own => own.iter().find(|own| known.contains(own)).map(|own| format!(" for `{own}`")),
+        };
+        let twice = seen.iter().find_map(|(known, services, span)| {
+            again(services).filter(|_| *known == rule).map(|what| (what, span))
+        });
+        if let Some((what, first)) = twice {
             let (line, column) = checker.file().position(first.start);
             checker.report(
                 span,
-                format!("`{rule}` is routed twice"),
+                format!("`{rule}` is routed twice{what}"),
                 "again here",
                 format!("the first is at {line}:{column}; remove one of the two"),
             );
             return None;
         }
-        seen.push((rule.clone(), span));
+        seen.push((rule.clone(), services.clone(), span));
         Some(rule)
     });
     let upstream =
@@ -262,7 +274,7 @@ fn namespace(
         Some(node) => limits(checker, node),
         None => Some(Limits::default()),
     };
-    Some(NamespaceConfig { rule: rule?, upstream: upstream?, limits: limits? })
+    Some(NamespaceConfig { rule: rule?, services, upstream: upstream?, limits: limits? })
 }
 
 fn exact(checker: &mut Checker<'_>, node: &Node) -> Option<Rule> {
@@ -292,6 +304,43 @@ fn prefix(checker: &mut Checker<'_>, node: &Node) -> Option<Rule> {
         );
     }
     prefix.map(|prefix| Rule::Prefix(prefix.to_owned()))
+}
+
+fn services(checker: &mut Checker<'_>, node: &Node) -> Option<Vec<String>> {
+    const EXAMPLE: &str = "[prism.keyvalue.v1.*]";
+    let items = checker.list(node, "`services`", EXAMPLE)?;
+    if items.is_empty() {
+        checker.report(
+            node.span,
+            "`services` names none",
+            "empty",
+            format!("write {EXAMPLE}, or leave it out"),
+        );
+        return None;
+    }
+    let mut read = Vec::new();
+    for item in items {
+        let text = checker.text(item, "an entry of `services`", "prism.keyvalue.v1.*")?;
+        let name = text.strip_suffix(".*").unwrap_or(text);
+        let is_word = |part: &str| {
+            part.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+                && part.chars().all(|rest| rest.is_ascii_alphanumeric() || rest == '_')
+        };
+        if !name.split('.').all(is_word) {
+            checker.report(
+                item.span,
+                format!("`{text}` is no service"),
+                "bad value",
+                "write a full name such as `prism.keyvalue.v1.KeyValueBasic`, or a package such as \
+                 `prism.keyvalue.v1.*`",
+            );
+            return None;
+        }
+        read.push(text.to_owned());
+    }
+    read.sort();
+    read.dedup();
+    Some(read)
 }
 
 fn limits(checker: &mut Checker<'_>, node: &Node) -> Option<Limits> {

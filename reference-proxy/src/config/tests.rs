@@ -12,6 +12,7 @@ upstreams:
 namespaces:
   - { name: orders, upstream: redis, limits: { rate: 2.5, max_concurrent: 7 } }
   - { prefix: '*', upstream: sqlite }
+  - { prefix: '*', services: [b.v1.*, a.v1.One], upstream: redis }
 ";
 
 #[test]
@@ -24,11 +25,15 @@ fn a_good_file_is_read_with_its_defaults() {
     assert_eq!((redis.connections, redis.backoff_first), (3, Duration::from_millis(10)));
     assert_eq!(sqlite.endpoint, UpstreamAddress::Unix("/run/sqlite.sock".into()));
     assert_eq!((sqlite.connections, sqlite.connect_timeout), (2, Duration::from_secs(2)));
-    let [orders, rest] = config.namespaces.as_slice() else { panic!("two rules") };
+    let [orders, rest, some] = config.namespaces.as_slice() else { panic!("three rules") };
     assert_eq!(orders.rule, Rule::Exact("orders".to_owned()));
     assert_eq!(orders.limits.rate, Some(Rate { per_second: 2.5, burst: 3 }));
     assert_eq!((orders.limits.max_concurrent, orders.limits.max_message_bytes), (Some(7), None));
-    assert_eq!(rest.rule.to_string(), "*");
+    assert_eq!((rest.rule.to_string(), rest.services.as_slice()), ("*".to_owned(), &[][..]));
+    assert_eq!(
+        (some.rule.to_string(), some.services.join(" ")),
+        ("*".to_owned(), "a.v1.One b.v1.*".to_owned())
+    );
 }
 
 #[test]
@@ -47,6 +52,10 @@ namespaces:
   - { name: a, prefix: a*, upstream: redis }
   - { name: b, upstream: redis }
   - { name: b, upstream: redis }
+  - { name: b, upstream: redis, services: [x.*, y.Y] }
+  - { name: b, upstream: redis, services: [y.Y] }
+  - { name: c, upstream: redis, services: [] }
+  - { name: d, upstream: redis, services: ['x.*y'] }
 ";
     let errors = Config::parse("proxy.yaml", text).expect_err("mistakes");
     let found: Vec<String> = errors
@@ -74,10 +83,13 @@ namespaces:
             "10:50 `rate` is not a number from 0.001 to 1000000000",
             "11:24 an entry of `namespaces` has `name` and `prefix`",
             "13:13 `b` is routed twice",
+            "15:13 `b` is routed twice for `y.Y`",
+            "16:43 `services` names none",
+            "17:44 `x.*y` is no service",
         ]
     );
     let shown = errors.plain();
-    assert!(shown.starts_with("the configuration has 14 problems\nproxy.yaml:1:1: "), "{shown}");
+    assert!(shown.starts_with("the configuration has 17 problems\nproxy.yaml:1:1: "), "{shown}");
     assert!(shown.contains("\n  help: write `redis`"), "{shown}");
     assert!(shown.contains("\n  help: write `drain_timeout`"), "{shown}");
 }

@@ -59,13 +59,23 @@ impl<S> Admit<S> {
                 "the header `grpc-timeout` must be one to eight digits and one of `H`, `M`, `S`, `m`, `u`, `n`",
             )
         })?;
-        let Some(route) = routes.find(&namespace) else {
+        let Some(group) = routes.find(&namespace) else {
             return Err(Refusal::new(
                 Code::NotFound,
                 reason::NAMESPACE_UNKNOWN,
                 format!("no upstream serves the namespace `{namespace}`"),
             )
             .metadata("namespace", namespace.as_str()));
+        };
+        let service = service(request.uri().path());
+        let Some(route) = group.of(service) else {
+            return Err(Refusal::new(
+                Code::Unimplemented,
+                reason::NOT_SERVED,
+                format!("the namespace `{namespace}` does not serve `{service}`"),
+            )
+            .metadata("namespace", namespace.as_str())
+            .metadata("service", service));
         };
         let Some(call) = request.extensions().get::<Call>() else { return Ok(()) };
         if let Some(timeout) = timeout {
@@ -92,6 +102,11 @@ fn namespace(headers: &HeaderMap) -> Result<Namespace, Refusal> {
         return Err(refused(NamespaceError::Malformed));
     }
     Namespace::from_headers(headers).map_err(refused)
+}
+
+/// The full name in the path of a method; what has no method belongs to no service.
+fn service(path: &str) -> &str {
+    path.strip_prefix('/').and_then(|path| path.rsplit_once('/')).map_or("", |(service, _)| service)
 }
 
 /// As HTTP/2 counts it.

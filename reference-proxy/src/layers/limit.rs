@@ -1,7 +1,12 @@
 //! Holds each namespace to its limits.
 
 use super::{Passed, refuse};
-use crate::{call::Call, config::Limits, limits::Books, refusal::Refusal};
+use crate::{
+    call::Call,
+    config::Limits,
+    limits::{Books, Share},
+    refusal::Refusal,
+};
 use futures::future::Either;
 use http::{Request, Response};
 use std::{
@@ -40,7 +45,9 @@ impl<S> Limit<S> {
             call.set_message_limit(bytes);
         }
         if limits.max_concurrent.is_some() || limits.rate.is_some() {
-            call.hold(self.books.admit(&target.namespace, limits)?);
+            let services = Arc::clone(&target.route.share);
+            let share = Share { namespace: target.namespace.clone(), services };
+            call.hold(self.books.admit(share, limits)?);
         }
         Ok(())
     }

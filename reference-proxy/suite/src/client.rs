@@ -18,6 +18,7 @@ use tonic_prost::ProstCodec;
 pub struct Client {
     grpc: Grpc<Endpoint>,
     namespace: &'static str,
+    service: &'static str,
     connection: Arc<std::net::TcpStream>,
 }
 
@@ -43,13 +44,19 @@ impl Client {
         Self {
             grpc: Grpc::with_origin(transport, origin).max_decoding_message_size(64 << 20),
             namespace,
+            service: "test.Echo",
             connection: socket,
         }
     }
 
     /// The same connection, calling in another namespace.
     pub fn in_namespace(&self, namespace: &'static str) -> Self {
-        Self { grpc: self.grpc.clone(), namespace, connection: Arc::clone(&self.connection) }
+        Self { namespace, ..self.clone() }
+    }
+
+    /// The same connection, calling another service with the same methods.
+    pub fn of_service(&self, service: &'static str) -> Self {
+        Self { service, ..self.clone() }
     }
 
     /// Loses the connection, with whatever is open on it.
@@ -64,8 +71,8 @@ impl Client {
         request
     }
 
-    fn path(method: &'static str) -> PathAndQuery {
-        format!("/test.Echo/{method}").parse().expect("a path")
+    fn path(&self, method: &'static str) -> PathAndQuery {
+        format!("/{}/{method}", self.service).parse().expect("a path")
     }
 
     /// A unary call.
@@ -77,7 +84,7 @@ impl Client {
         let mut grpc = self.grpc.clone();
         grpc.ready().await.map_err(|error| Status::unavailable(format!("the channel: {error}")))?;
         let codec = ProstCodec::<Vec<u8>, Vec<u8>>::default();
-        within(method, grpc.unary(request, Self::path(method), codec)).await
+        within(method, grpc.unary(request, self.path(method), codec)).await
     }
 
     /// A unary call with a short message.
@@ -104,7 +111,7 @@ impl Client {
         let mut grpc = self.grpc.clone();
         grpc.ready().await.map_err(|error| Status::unavailable(format!("the channel: {error}")))?;
         let codec = ProstCodec::<Vec<u8>, Vec<u8>>::default();
-        within(method, grpc.streaming(request, Self::path(method), codec)).await
+        within(method, grpc.streaming(request, self.path(method), codec)).await
     }
 
     /// A call whose answer streams.

@@ -181,16 +181,16 @@ async fn answer(name: &'static str, seen: Arc<Seen>, request: Request<Incoming>)
     }
     let ok =
         || async { Ok(trailers(&[("grpc-status", "0"), ("x-trailer-bin", "AAEC/w"), ("x-trailer", "t")])) };
-    *response.body_mut() = match path.as_str() {
+    *response.body_mut() = match path.rsplit('/').next().unwrap_or_default() {
         // Sends back what it gets, byte for byte, as it comes.
-        "/test.Echo/Echo" => {
+        "Echo" => {
             let data = request.into_body().into_data_stream();
             let data =
                 data.map(|data| data.map(Frame::data).map_err(|error| Status::unknown(error.to_string())));
             frames(data.chain(stream::once(ok())))
         }
         // Reads the request to its end, says how many bytes it had.
-        "/test.Echo/Count" => {
+        "Count" => {
             let Ok(body) = request.into_body().collect().await else {
                 return Status::cancelled("the request broke off").into_http();
             };
@@ -199,7 +199,7 @@ async fn answer(name: &'static str, seen: Arc<Seen>, request: Request<Incoming>)
             frames(count.chain(stream::once(ok())))
         }
         // Answers after `release`.
-        "/test.Echo/Wait" => {
+        "Wait" => {
             let open = Open::new(&seen);
             let released = seen.released.subscribe().wait_for(|released| *released).await.is_ok();
             drop(open);
@@ -208,7 +208,7 @@ async fn answer(name: &'static str, seen: Arc<Seen>, request: Request<Incoming>)
             frames(data.chain(stream::once(ok())))
         }
         // One message, and after `release` another one.
-        "/test.Echo/Open" => {
+        "Open" => {
             let open = Open::new(&seen);
             let mut request = request.into_body();
             let first = stream::iter([Ok(Frame::data(message(b"first")))]);
@@ -229,7 +229,7 @@ async fn answer(name: &'static str, seen: Arc<Seen>, request: Request<Incoming>)
             frames(first.chain(second).chain(stream::once(ok())))
         }
         // Messages of 16 KiB without end.
-        "/test.Echo/Flood" => {
+        "Flood" => {
             let open = Open::new(&seen);
             let data = message(&[7; 16 << 10]);
             frames(stream::repeat_with(move || {
@@ -238,9 +238,9 @@ async fn answer(name: &'static str, seen: Arc<Seen>, request: Request<Incoming>)
             }))
         }
         // Refuses, and would take the call if it came again.
-        "/test.Echo/Busy" => return Status::unavailable("busy").into_http(),
+        "Busy" => return Status::unavailable("busy").into_http(),
         // Gives up in the middle of an answer without a status.
-        "/test.Echo/Break" => {
+        "Break" => {
             let data = stream::iter([
                 Ok(Frame::data(message(b"first"))),
                 Err(Status::from_error(Box::new(h2::Error::from(h2::Reason::INTERNAL_ERROR)))),
@@ -248,13 +248,13 @@ async fn answer(name: &'static str, seen: Arc<Seen>, request: Request<Incoming>)
             frames(data)
         }
         // An error in headers alone, with everything that can be in it.
-        "/test.Echo/Fail" => {
+        "Fail" => {
             let mut status =
                 Status::with_details(tonic::Code::Aborted, "näh", Bytes::from_static(b"\x00\xffdetails"));
             status.metadata_mut().insert_bin("x-more-bin", MetadataValue::from_bytes(b"\xfe\x00"));
             return status.into_http();
         }
-        "/test.Echo/Html" => {
+        "Html" => {
             let mut response = Response::new(Body::empty());
             *response.status_mut() = http::StatusCode::BAD_GATEWAY;
             return response;

@@ -23,6 +23,12 @@ pub(super) fn cases() -> Vec<Case> {
             "a method that the upstream does not serve is UNIMPLEMENTED",
             a_service_that_the_upstream_does_not_serve_is_unimplemented,
         ),
+        case(
+            "routing/services_reach_their_upstreams",
+            &["PRX-41", "PRX-42", "PRX-11"],
+            "a call goes by its service where a rule names services, and what no entry takes is UNIMPLEMENTED",
+            each_service_reaches_its_upstream,
+        ),
     ]
 }
 
@@ -98,4 +104,40 @@ async fn a_service_that_the_upstream_does_not_serve_is_unimplemented(context: Co
     let client = Client::connect(proxy.address(), "a").await;
     let status = client.call("Nothing").await.expect_err("not served");
     assert_eq!((status.code(), status.message()), (Code::Unimplemented, "unknown method"));
+}
+
+async fn each_service_reaches_its_upstream(context: Context) {
+    let (a, b, rest) =
+        (context.upstream("a").await, context.upstream("b").await, context.upstream("rest").await);
+    let config = config(
+        &[("a", a.yaml()), ("b", b.yaml()), ("rest", rest.yaml())],
+        &[
+            "name: all, upstream: rest",
+            "name: all, services: [x.v1.*], upstream: b",
+            "name: all, services: [x.v1.One, y.v1.*], upstream: a",
+            "prefix: 'some-*', services: [x.v1.*], upstream: b",
+        ],
+        "",
+    );
+    let proxy = context.proxy(&config).await;
+    let client = Client::connect(proxy.address(), "all").await;
+    for (namespace, service, upstream) in [
+        ("all", "x.v1.One", "a"),
+        ("all", "y.v1.Two", "a"),
+        ("all", "x.v1.Two", "b"),
+        ("all", "x.v1.deeper.Two", "rest"),
+        ("all", "z.v1.Two", "rest"),
+        ("some-a", "x.v1.One", "b"),
+    ] {
+        let client = client.in_namespace(namespace).of_service(service);
+        assert_eq!(client.who().await.expect(service), upstream, "{namespace} {service}");
+    }
+    for service in ["y.v1.Two", "x.v2.One", "x.v1", "One"] {
+        let client = client.in_namespace("some-a").of_service(service);
+        let refused = client.call("Echo").await.expect_err(service);
+        assert_eq!(refused.code(), Code::Unimplemented, "{service}");
+        assert_eq!(told(&refused), ("NOT_SERVED".into(), "not_applied".into(), None), "{service}");
+    }
+    let calls = [&a, &b, &rest].map(|upstream| upstream.seen.calls.load(Ordering::SeqCst));
+    assert_eq!(calls, [2, 2, 2]);
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use tonic::Code;
 
 const ROUTES: &str = "routing/each_namespace_reaches_its_upstream";
+const SERVICES: &str = "routing/services_reach_their_upstreams";
 const REFUSES: &str = "routing/unknown_and_bad_namespaces_are_refused";
 
 pub(super) fn mutants() -> Vec<Mutant> {
@@ -90,6 +91,49 @@ pub(super) fn mutants() -> Vec<Mutant> {
                     status::everywhere(response, |headers| {
                         status::code(headers, Code::Unimplemented, Code::NotFound);
                     })
+                })
+            },
+        ),
+        mutant("services_do_not_matter", "A call goes by its namespace alone", &[SERVICES], || {
+            Faults::config(|config| config.namespaces.iter_mut().for_each(|entry| entry.services.clear()))
+        }),
+        mutant(
+            "package_wins_over_name",
+            "A package wins over the full name of a service",
+            &[SERVICES],
+            || {
+                Faults::config(|config| {
+                    let before = config.namespaces.clone();
+                    for entry in &mut config.namespaces {
+                        let covered = |service: &String| {
+                            before.iter().filter(|other| other.rule == entry.rule).any(|other| {
+                                let mut packages =
+                                    other.services.iter().filter_map(|name| name.strip_suffix('*'));
+                                packages
+                                    .any(|package| service.starts_with(package) && !service.ends_with('*'))
+                            })
+                        };
+                        entry.services.retain(|service| !covered(service));
+                    }
+                })
+            },
+        ),
+        mutant(
+            "unserved_services_go_anywhere",
+            "A service that no entry takes goes to the last of them",
+            &[SERVICES],
+            || {
+                Faults::config(|config| {
+                    let rest = config.namespaces.iter().map(|entry| entry.rule.clone()).filter(|rule| {
+                        let mut entries = config.namespaces.iter().filter(|entry| entry.rule == *rule);
+                        entries.all(|entry| !entry.services.is_empty())
+                    });
+                    let rest: Vec<Rule> = rest.collect();
+                    for entry in &mut config.namespaces {
+                        if rest.contains(&entry.rule) {
+                            entry.services.clear();
+                        }
+                    }
                 })
             },
         ),
