@@ -41,9 +41,14 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             write!(out, "<tr><th scope=\"row\">{}", Text::line(interface))?;
             for (t, target) in &block.targets {
                 let cell = Cell::of(target, interface);
-                let class = cell.outcome.map_or("undeclared-cell", |outcome| outcome.word());
-                let row = target.interfaces.iter().position(|summary| summary.interface == *interface);
-                match row.filter(|_| cell.outcome.is_some()) {
+                // An interface of which no case was selected is no trouble, and has nothing to lead to.
+                let row = target
+                    .interfaces
+                    .iter()
+                    .position(|summary| summary.interface == *interface && summary.counts.total() > 0);
+                let class =
+                    cell.outcome.filter(|_| row.is_some()).map_or("nothing", |outcome| outcome.word());
+                match row {
                     Some(i) => write!(
                         out,
                         "<td class=\"{class}\"><a href=\"#t{t}i{i}\" title=\"{1}: {0}\" aria-label=\"{1}: {0}\">{2}</a>",
