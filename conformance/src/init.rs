@@ -14,6 +14,8 @@ use prism_interfaces::catalogue;
 pub enum Language {
     /// With grpcio, from its package index.
     Python,
+    /// With the driver kit and tonic; every case is a test of `cargo test` and nextest as well.
+    Rust,
 }
 
 /// What is asked for.
@@ -65,16 +67,31 @@ const PYTHON: Template = &[
     template!("python", ".gitignore", ""),
 ];
 
+const RUST: Template = &[
+    template!("rust", "README.md", "what to do with all this, on a page"),
+    template!("rust", "backend.yaml", "what the backend claims, and how its driver is started"),
+    template!("rust", "Cargo.toml", "the crate of the driver"),
+    template!("rust", "src/lib.rs", "its contents"),
+    template!("rust", "src/driver.rs", "what it says of itself, how it starts and stops"),
+    template!("rust", "src/keyvalue_basic.rs", "the interface that it serves"),
+    template!("rust", "src/store.rs", "the server behind it, here a map: the file to replace"),
+    template!("rust", "src/main.rs", "the process of the driver"),
+    template!("rust", "tests/conformance.rs", "every case as a test"),
+    template!("rust", ".github/workflows/conformance.yml", "the same run for GitHub Actions"),
+    template!("rust", ".gitignore", ""),
+];
+
 impl Skeleton {
     /// Every file, the one to read first at the top.
     pub fn files(&self) -> Vec<NewFile> {
         let template = match self.language {
             Language::Python => PYTHON,
+            Language::Rust => RUST,
         };
         let own = template.iter().map(|(path, what, text)| NewFile {
             path: (*path).to_owned(),
             what,
-            text: self.prism.fill(&text.replace(NAME, &self.name)),
+            text: self.prism.fill(&self.named(text)),
         });
         let protos = catalogue::PROTOS.iter().map(|(path, text)| NewFile {
             path: format!("proto/{path}"),
@@ -83,7 +100,14 @@ impl Skeleton {
         });
         match self.language {
             Language::Python => own.chain(protos).collect(),
+            // The kit brings them.
+            Language::Rust => own.collect(),
         }
+    }
+
+    /// With the name of the backend in place of the template's, also where it is a part of a name in Rust.
+    fn named(&self, text: &str) -> String {
+        text.replace(NAME, &self.name).replace(&NAME.replace('-', "_"), &self.name.replace('-', "_"))
     }
 
     /// What to type next, in the folder that holds the folder of the backend. `program` is how this program is called
@@ -97,6 +121,11 @@ impl Skeleton {
                 format!("{folder}/.venv/bin/pip install --requirement {folder}/requirements.txt"),
                 certify,
             ],
+            Language::Rust => vec![
+                format!("cargo build --manifest-path {folder}/Cargo.toml"),
+                certify,
+                format!("cargo test --manifest-path {folder}/Cargo.toml"),
+            ],
         }
     }
 }
@@ -107,7 +136,7 @@ mod tests {
     use clap::ValueEnum;
     use std::{collections::BTreeSet, fs, path::Path};
 
-    const TEMPLATES: &[(&str, Template)] = &[("python", PYTHON)];
+    const TEMPLATES: &[(&str, Template)] = &[("python", PYTHON), ("rust", RUST)];
 
     fn skeleton(language: Language) -> Skeleton {
         Skeleton {
@@ -139,11 +168,30 @@ mod tests {
         }
     }
 
+    /// One version of each dependency, so that whoever has compiled this has compiled most of that.
+    #[test]
+    fn the_skeleton_in_rust_depends_on_what_the_workspace_does() {
+        let workspace = include_str!("../../Cargo.toml");
+        let template = include_str!("../templates/rust/Cargo.toml");
+        let version = |line: &str| {
+            let (_, rest) = line.split_once("version = \"")?;
+            rest.split_once('"').map(|(version, _)| version.to_owned())
+        };
+        let mut compared = 0;
+        for line in template.lines().filter(|line| line.contains("{ version")) {
+            let name = line.split(' ').next().unwrap();
+            let here = workspace.lines().find(|line| line.starts_with(&format!("{name} = "))).unwrap();
+            assert_eq!(version(line), version(here), "{name}");
+            compared += 1;
+        }
+        assert!(compared > 0);
+    }
+
     #[test]
     fn nothing_is_left_to_fill_in() {
         for language in Language::value_variants() {
             for file in skeleton(*language).files() {
-                for left in [NAME, "__PRISM", "../../.."] {
+                for left in [NAME, "my_backend", "__PRISM", "../../.."] {
                     assert!(!file.text.contains(left), "{}: {left}", file.path);
                 }
             }

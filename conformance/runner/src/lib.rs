@@ -25,4 +25,5 @@ mod smoke;
 pub mod target;
 
 pub use plan::{PlanError, PlannedTarget, Selection, plan};
+pub use records::clauses;
 pub use target::{DriverAccess, Launcher, Target, TargetSpec};

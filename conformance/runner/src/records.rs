@@ -1,16 +1,35 @@
 //! What the event log is told of targets and cases.
 
 use crate::{plan::PlannedTarget, provision::Server, registry::DriverSpec, target::Target};
-use prism_interfaces::{lifecycle::v1::InterfaceDescription, traits::Declaration};
+use prism_interfaces::{Clause, Level, catalogue, lifecycle::v1::InterfaceDescription, traits::Declaration};
 use prism_reports::{
     Outcome,
     event::{
-        CaseFinished, DeclaredInterface, Described, DescribedInterface, PlannedCase, Provision,
-        TargetPlanned, TargetReady,
+        CaseFinished, ClauseInfo, ClauseLevel, DeclaredInterface, Described, DescribedInterface, PlannedCase,
+        Provision, TargetPlanned, TargetReady,
     },
 };
 use prism_suites::{Case, Kind};
 use std::time::Duration;
+
+/// The catalogue of clauses, as a log carries it so that it explains itself.
+pub fn clauses() -> Vec<ClauseInfo> {
+    let of = |interface: &'static str, clauses: &'static [Clause]| {
+        clauses.iter().map(move |clause| ClauseInfo {
+            id: clause.id.to_owned(),
+            level: match clause.level {
+                Level::Must => ClauseLevel::Must,
+                Level::Should => ClauseLevel::Should,
+                Level::May => ClauseLevel::May,
+            },
+            interface: interface.to_owned(),
+            text: clause.text.to_owned(),
+        })
+    };
+    of("general", catalogue::GENERAL)
+        .chain(catalogue::services().flat_map(|service| of(service.id, service.clauses)))
+        .collect()
+}
 
 /// A case that this kind of driver cannot be put to.
 pub(crate) fn not_measurable(target: &Target, case: &Case, why: &str) -> CaseFinished {

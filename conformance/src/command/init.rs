@@ -4,7 +4,7 @@ use crate::{
     builtins,
     cli::InitArgs,
     command::{Trouble, print, quoted},
-    init::{NewFile, Prism, Skeleton},
+    init::{Language, NewFile, Prism, Skeleton},
 };
 use prism_runner::registry::is_name;
 use std::{
@@ -18,7 +18,7 @@ use std::{
 pub const EXAMPLES: &str = "\
 Examples:
   prism-conformance init my-backend --language python
-  prism-conformance init backends/my-backend --language python --prism https://git.example/prism.git
+  prism-conformance init backends/my-backend --language rust --prism https://git.example/prism.git
 
 The skeleton conforms as it is: a driver that serves Lifecycle and keyvalue_basic over gRPC, a backend.yaml, a
 workflow for GitHub Actions, and a README of one page. What to type next is printed.";
@@ -36,6 +36,19 @@ pub fn init(args: &InitArgs) -> Result<ExitCode, Trouble> {
     let was_there = is_there(folder)?;
     fs::create_dir_all(&home).map_err(cannot)?;
     let prism = Prism::find(args.prism.as_deref(), &home).map_err(Trouble::usage)?;
+    if args.language == Language::Rust {
+        if prism == Prism::Unknown {
+            return Err(Trouble::usage(
+                "a driver in Rust depends on Prism Conformance, which is in no package index, and the checkout that this \
+                 program was built from is gone; say where it is, with --prism and a git URL or a folder",
+            ));
+        }
+        if !name.starts_with(|first: char| first.is_ascii_lowercase()) {
+            return Err(Trouble::usage(format!(
+                "`{name}` cannot be the name of a crate, which begins with a letter; choose another, such as `my-{name}`"
+            )));
+        }
+    }
     let skeleton = Skeleton { name, language: args.language, prism };
     let files = skeleton.files();
     if let Err(error) = write(folder, &files) {

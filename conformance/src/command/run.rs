@@ -14,11 +14,11 @@ use crate::{
 use prism_interfaces::catalogue;
 use prism_reports::{
     Event, EventKind, EventWriter, LogError, Report, append_step_summary,
-    event::{ClauseInfo, ClauseLevel, Host, Route, RunStarted},
+    event::{Host, Route, RunStarted},
     exit_code, render,
 };
 use prism_runner::{
-    PlannedTarget, Selection,
+    PlannedTarget, Selection, clauses,
     engine::{self, Builtins, RunOptions},
     plan,
     provision::Mode,
@@ -208,19 +208,6 @@ fn write_reports(folder: &Path, report: &Report) -> Result<(), Trouble> {
 }
 
 fn started(args: &RunArgs, options: &RunOptions, processors: usize) -> RunStarted {
-    let clauses = |interface: &str, clauses: &'static [prism_interfaces::Clause]| {
-        let interface = interface.to_owned();
-        clauses.iter().map(move |clause| ClauseInfo {
-            id: clause.id.to_owned(),
-            level: match clause.level {
-                prism_interfaces::Level::Must => ClauseLevel::Must,
-                prism_interfaces::Level::Should => ClauseLevel::Should,
-                prism_interfaces::Level::May => ClauseLevel::May,
-            },
-            interface: interface.clone(),
-            text: clause.text.to_owned(),
-        })
-    };
     RunStarted {
         schema_version: prism_reports::SCHEMA_VERSION,
         run_id: options.run_id.clone(),
@@ -237,9 +224,7 @@ fn started(args: &RunArgs, options: &RunOptions, processors: usize) -> RunStarte
             cores: processors as u32,
         },
         case_filter: args.selection.case.clone(),
-        clauses: clauses("general", catalogue::GENERAL)
-            .chain(catalogue::services().flat_map(|service| clauses(service.id, service.clauses)))
-            .collect(),
+        clauses: clauses(),
     }
 }
 

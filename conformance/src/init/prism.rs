@@ -5,6 +5,9 @@ use std::path::{Component, Path, PathBuf};
 /// A folder of a checkout that a skeleton needs, by which a checkout is recognised.
 const KIT: &str = "backends/kit";
 
+/// How a template names a crate of this repository.
+const UP: &str = "path = \"../../../";
+
 /// Where Prism Conformance comes from. It is in no package index, so that a skeleton has to say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Prism {
@@ -53,6 +56,13 @@ impl Prism {
 
     /// Fills in a text of a template.
     pub(super) fn fill(&self, text: &str) -> String {
+        let text = match self {
+            Self::Git(url) => dependencies(text, |_| format!("git = \"{url}\"")),
+            Self::Folder(folder) => {
+                dependencies(text, |inside| format!("path = \"{}/{inside}\"", folder.display()))
+            }
+            Self::Unknown => text.to_owned(),
+        };
         let (git, install) = match self {
             Self::Git(url) => (url.clone(), format!("cargo install --locked --git {url} prism-conformance")),
             Self::Folder(folder) => (
@@ -66,6 +76,18 @@ impl Prism {
         };
         text.replace("__PRISM_GIT__", &git).replace("__PRISM_INSTALL__", &install)
     }
+}
+
+/// Puts something else in place of the paths by which a template depends on crates of this repository.
+fn dependencies(text: &str, source: impl Fn(&str) -> String) -> String {
+    let mut parts = text.split(UP);
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (inside, rest) = part.split_once('"').unwrap_or((part, ""));
+        out.push_str(&source(inside));
+        out.push_str(rest);
+    }
+    out
 }
 
 fn is_checkout(folder: &Path) -> bool {

@@ -25,6 +25,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "prism-runner",
         &["prism-interfaces", "prism-yaml", "prism-driver-kit", "prism-suites", "prism-reports"],
     ),
+    ("prism-conformance-test", &["prism-interfaces", "prism-suites", "prism-runner", "prism-reports"]),
     (
         "prism-conformance",
         &[

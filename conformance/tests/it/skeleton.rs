@@ -6,12 +6,22 @@ use crate::{
     tool::{Ran, Tool},
 };
 use prism_reports::{Outcome, Report};
-use std::{collections::BTreeSet, process::Command};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 /// Runs a command line in a shell, in the folder of the tool.
 fn shell(tool: &Tool, line: &str) -> Ran {
     Ran::from(
-        Command::new("/bin/sh").args(["-c", line]).current_dir(tool.path()).output().expect("a shell runs"),
+        Command::new("/bin/sh")
+            .args(["-c", line])
+            .current_dir(tool.path())
+            .env("CARGO_TARGET_DIR", target_folder())
+            .env_remove("GITHUB_STEP_SUMMARY")
+            .output()
+            .expect("a shell runs"),
     )
 }
 
@@ -73,6 +83,69 @@ fn a_skeleton_in_python_conforms_until_a_line_is_broken() {
     ran.says("Delete of a key that is not there is no error and answers `existed = false`");
 }
 
+/// The folder that skeletons are built in. It lasts, and is not the workspace's own: the two need different features of
+/// the same crates, and each would build anew what the other has built.
+fn target_folder() -> PathBuf {
+    let program = Path::new(env!("CARGO_BIN_EXE_prism-conformance"));
+    program.ancestors().nth(2).expect("a target folder").join("skeleton")
+}
+
+/// For cargo in the folder of the tool: the versions of the workspace, which are on this machine already.
+fn build_with_what_is_there(tool: &Tool) {
+    tool.file(".cargo/config.toml", "net.offline = true\nprofile.dev.debug = false\n");
+    tool.file("my-backend/Cargo.lock", include_str!("../../../Cargo.lock"));
+    // backend.yaml looks for the program here; cargo is told the folder itself, because the paths that it builds in are
+    // a part of what it compares.
+    std::fs::create_dir_all(target_folder()).expect("a folder");
+    std::os::unix::fs::symlink(target_folder(), tool.path().join("my-backend/target")).expect("a link");
+}
+
+#[test]
+fn a_skeleton_in_rust_conforms_until_a_line_is_broken_and_its_cases_are_tests() {
+    let tool = Tool::new();
+    let written = tool.run(&["init", "my-backend", "--language", "rust"]).exits(0);
+    build_with_what_is_there(&tool);
+    let commands = next_commands(&written);
+    let [build, certify, test] = &commands[..] else { panic!("{commands:?}") };
+    let built = shell(&tool, build).exits(0);
+    assert!(!built.stderr.contains("warning: unused"), "{}", built.stderr);
+    shell(&tool, "cargo fmt --manifest-path my-backend/Cargo.toml --check").exits(0);
+    shell(&tool, certify).exits(0).says("CONFORMANT").says("keyvalue_basic");
+    let outcomes: BTreeSet<Outcome> = report(&tool).cases().map(|(_, case)| case.outcome).collect();
+    // What two processes would have to agree on lives in one.
+    assert_eq!(outcomes, BTreeSet::from([Outcome::Pass, Outcome::Refused, Outcome::NotMeasured]));
+
+    shell(&tool, test)
+        .exits(0)
+        .says("test keyvalue_basic/second_instance_agrees")
+        .says("0 failed; 0 ignored");
+    let harness = format!("{test} --test conformance -- ");
+    // The two questions that nextest asks.
+    let list = shell(&tool, &format!("{harness} --list --format terse")).exits(0);
+    assert!(list.stdout.lines().any(|line| line == "keyvalue_basic/delete_missing: test"), "{}", list.stdout);
+    assert!(list.stdout.lines().all(|line| line.ends_with(": test")), "{}", list.stdout);
+    shell(&tool, &format!("{harness} --exact lifecycle/model --nocapture")).exits(0).says("1 passed");
+    if shell(&tool, "cargo nextest --version").code == 0 {
+        let nextest = "cargo nextest run --manifest-path my-backend/Cargo.toml";
+        shell(&tool, &format!("{nextest} keyvalue_basic/")).exits(0).complains("keyvalue_basic/linearizable");
+    }
+
+    let line = "let existed = self.store.delete(&namespace, &key).await?;";
+    break_line(&tool, "my-backend/src/keyvalue_basic.rs", line, &line.replace(';', " || true;"));
+    let failed = shell(&tool, &format!("{harness} keyvalue_basic/delete_missing")).exits(101);
+    let reproduce =
+        failed.stdout.lines().find_map(|line| line.trim().strip_prefix("reproduce")).map(str::trim);
+    let reproduce = reproduce.expect("a command that shows it again").to_owned();
+    let failed =
+        failed.says("[KVB-09] MUST Delete of a key that is not there is no error").says("expected   false");
+    failed.says("got        true");
+    assert!(reproduce.starts_with("PRISM_SEED="), "{reproduce}");
+    shell(&tool, &format!("cd my-backend && {reproduce}")).exits(101).says("KVB-09");
+    shell(&tool, build).exits(0);
+    shell(&tool, &format!("{certify} --case 'keyvalue_basic/delete_*'")).exits(1);
+    assert_eq!(broken(&report(&tool)), BTreeSet::from(["KVB-09"]));
+}
+
 #[test]
 fn init_refuses_what_it_cannot_write_and_says_what_to_do() {
     let tool = Tool::new();
@@ -94,6 +167,7 @@ fn init_refuses_what_it_cannot_write_and_says_what_to_do() {
     ] {
         tool.run(&["init", name, "--language", "python"]).exits(2).complains(complaint);
     }
+    tool.run(&["init", "0", "--language", "rust"]).exits(2).complains("`0` cannot be the name of a crate");
     tool.run(&["init", "mine"]).exits(2).complains("--language");
     tool.run(&["init", "mine", "--language", "python", "--prism", "nowhere"])
         .exits(2)

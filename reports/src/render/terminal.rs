@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::cell::{Cell, Tone, column_head, legend};
-use super::groups::{Group, Member, by_cause};
+use super::groups::{Group, Member, by_cause, members};
 use super::text::{duration, headline, list_some, plural, totals};
 use crate::escape;
 use crate::exit::{Verdict, incomplete_because};
@@ -51,6 +51,17 @@ pub fn render(report: &Report, options: &Options) -> String {
     page.not_measured(report);
     page.expected(report);
     page.footer(report);
+    page.out
+}
+
+/// One case of one target with all that is known of how it failed, as [`render`] tells it; empty where there is none.
+pub fn case(report: &Report, target: &str, id: &str, options: &Options) -> String {
+    let mut page = Page { out: String::new(), options };
+    if let Some(member) =
+        members(report).find(|member| member.target.target == target && member.case.id == id)
+    {
+        page.group(report, None, &Group { members: vec![member] });
+    }
     page.out
 }
 
@@ -182,7 +193,7 @@ impl Page<'_> {
         self.heading(&format!("{title}: {}, {}", plural(cases, "case"), plural(groups.len(), "cause")));
         for (number, group) in groups.iter().take(GROUPS).enumerate() {
             self.blank();
-            self.group(report, number + 1, group);
+            self.group(report, Some(number + 1), group);
         }
         if groups.len() > GROUPS {
             self.blank();
@@ -191,14 +202,15 @@ impl Page<'_> {
         }
     }
 
-    fn group(&mut self, report: &Report, number: usize, group: &Group<'_>) {
+    fn group(&mut self, report: &Report, number: Option<usize>, group: &Group<'_>) {
         let first = group.first();
         let Member { target, case, .. } = first;
         let tone =
             if case.outcome.exit_class() == ExitClass::NonConforming { Tone::Bad } else { Tone::Warning };
         let word = self.paint(tone, case.outcome.label());
         let (id, target) = (escape::line(&case.id), escape::line(&target.target));
-        self.line(&format!("{number}. {} on {target}: {word}", self.bold(&id)));
+        let number = number.map(|number| format!("{number}. ")).unwrap_or_default();
+        self.line(&format!("{number}{} on {target}: {word}", self.bold(&id)));
         if let Some(clause) = first.clause(report) {
             self.field("clause", &format!("{} {}", clause.head, clause.text));
         }
