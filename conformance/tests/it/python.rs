@@ -4,14 +4,15 @@ use crate::tool::Ran;
 use std::{io::Write, process::Command};
 use tempfile::TempDir;
 
-/// Set to a reason to leave out the tests that need Python and its package index.
-pub(crate) const WITHOUT_PYTHON: &str = "PRISM_TEST_WITHOUT_PYTHON";
+/// Set where Python must be there, as in CI. Elsewhere the tests that need it say that they were left out, because Rust
+/// is all that a newcomer has to have.
+const REQUIRED: &str = "PRISM_REQUIRE_PYTHON";
 
-/// Whether Python is to be left out, which is then said.
-pub(crate) fn left_out(what: &str) -> bool {
-    let Some(reason) = std::env::var_os(WITHOUT_PYTHON) else { return false };
-    let _ = writeln!(std::io::stderr(), "not tested: {what} ({WITHOUT_PYTHON}={})", reason.display());
-    true
+/// Says that something was not tested, and why; a failure where Python is required.
+pub(crate) fn left_out(what: &str, why: &str) {
+    let required = std::env::var_os(REQUIRED).is_some_and(|value| !value.is_empty());
+    assert!(!required, "{what} cannot be tested without Python, and {REQUIRED} is set: {why}");
+    let _ = writeln!(std::io::stderr(), "not tested: {what}: {why}");
 }
 
 /// A virtual environment.
@@ -20,22 +21,17 @@ pub(crate) struct Python {
 }
 
 impl Python {
-    /// With what a requirements.txt names; `None` where Python is to be left out.
-    pub(crate) fn with(requirements: &str) -> Option<Self> {
-        if left_out("clients in Python") {
-            return None;
-        }
+    /// With what a requirements.txt names; `None`, which is said, where there is no Python or no package index.
+    pub(crate) fn with(what: &str, requirements: &str) -> Option<Self> {
         let folder = TempDir::new().expect("a temporary folder");
         std::fs::write(folder.path().join("requirements.txt"), requirements).expect("a file");
         let line = "python3 -m venv venv && venv/bin/pip install --quiet --disable-pip-version-check -r requirements.txt";
         let made = Command::new("/bin/sh").args(["-c", line]).current_dir(folder.path()).output();
         let made = Ran::from(made.expect("a shell runs"));
-        assert_eq!(
-            made.code, 0,
-            "`{line}` failed. This test needs python3 with venv, and the Python package index; {WITHOUT_PYTHON}=REASON \
-             leaves it out.\n{}{}",
-            made.stdout, made.stderr
-        );
+        if made.code != 0 {
+            left_out(what, &format!("`{line}` failed\n{}{}", made.stdout, made.stderr));
+            return None;
+        }
         Some(Self { folder })
     }
 

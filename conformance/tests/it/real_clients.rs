@@ -16,7 +16,8 @@ const HOLDS: &[&str] = &[
 
 #[test]
 fn grpcio_finds_everything_by_reflection_and_is_served_through_the_proxy() {
-    let Some(python) = Python::with(include_str!("clients/requirements.txt")) else { return };
+    let requirements = include_str!("clients/requirements.txt");
+    let Some(python) = Python::with("grpcio against the proxy", requirements) else { return };
     let tool = Tool::new();
     let driver = Served::start(&tool, &["serve", "memstore"]);
     let config = tool.file(
