@@ -11,6 +11,9 @@
 //!     connect_timeout: 2s
 //!     health_interval: 5s
 //!     backoff: { first: 100ms, max: 10s }
+//!   mine:                                     # a process of the proxy's, instead of an endpoint
+//!     command: [./my-driver, --listen, "{address}"]   # or {socket}, and in any case PRISM_ADDRESS
+//!     settings: { url: "redis://…" }          # what Lifecycle.Initialize is given
 //! namespaces:
 //!   - name: orders
 //!     upstream: redis
@@ -32,7 +35,7 @@ mod read;
 mod tests;
 
 use prism_yaml::{File, Problem, Problems};
-use std::{fmt, net::SocketAddr, path::Path, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, path::Path, path::PathBuf, time::Duration};
 
 /// A checked configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,6 +80,22 @@ pub enum UpstreamAddress {
     Tcp(String),
     /// `unix:/path`.
     Unix(PathBuf),
+    /// A process that the proxy starts, and starts again when it ends.
+    Process(ProcessConfig),
+}
+
+/// A driver or pattern in a process of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProcessConfig {
+    /// The program, looked up on `PATH` or from the folder of the file, and its arguments. `{address}` and `{socket}`
+    /// stand for where it listens.
+    pub command: Vec<String>,
+    /// What `Lifecycle.Initialize` is given.
+    pub settings: BTreeMap<String, String>,
+    /// Beside the variables that the proxy has.
+    pub env: BTreeMap<String, String>,
+    /// The folder of the file.
+    pub folder: Option<PathBuf>,
 }
 
 impl fmt::Display for UpstreamAddress {
@@ -84,6 +103,8 @@ impl fmt::Display for UpstreamAddress {
         match self {
             Self::Tcp(authority) => write!(f, "http://{authority}"),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            // Its arguments can hold secrets.
+            Self::Process(process) => write!(f, "process:{}", process.command[0]),
         }
     }
 }

@@ -276,6 +276,8 @@ impl Running {
         // An operator who asked for this still gets the answer.
         self.back.stop(LAST_WORDS).await;
         drop(self.cut_off);
+        let routes = self.table.routes().clone();
+        futures::future::join_all(routes.upstreams().iter().map(|upstream| upstream.end_process())).await;
         counts
     }
 }

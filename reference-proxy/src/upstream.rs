@@ -6,21 +6,23 @@
 
 mod connect;
 mod keeper;
+mod process;
 mod state;
 
 pub(crate) use connect::{Sender, chain};
 pub(crate) use state::{Snapshot, State};
 
 use crate::{
-    config::UpstreamConfig,
+    config::{UpstreamAddress, UpstreamConfig},
     refusal::{Refusal, reason},
 };
 use arc_swap::ArcSwapOption;
 use state::Slots;
 use std::sync::{
-    Arc,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicUsize, Ordering},
 };
+use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::Code;
 
@@ -29,7 +31,9 @@ use tonic::Code;
 pub(crate) struct Upstream {
     config: UpstreamConfig,
     shared: Arc<Shared>,
-    _stop: DropGuard,
+    /// Where the upstream is a process of the proxy's.
+    supervisor: Mutex<Option<JoinHandle<()>>>,
+    stop: DropGuard,
 }
 
 /// What the keepers and the calls share.
@@ -72,19 +76,40 @@ impl Upstream {
     /// Starts its keepers.
     pub(crate) fn start(config: UpstreamConfig) -> Arc<Self> {
         let stop = CancellationToken::new();
+        // Keepers connect to where the process listens; what it is told and shown as stays as it is written.
+        let mut kept = config.clone();
+        let mut readiness = None;
+        let mut supervisor = None;
+        if let UpstreamAddress::Process(process) = &config.endpoint {
+            let started = process::Supervisor::new(process.clone(), &config);
+            let (address, known) = (started.address(), started.readiness());
+            kept.endpoint = address;
+            readiness = Some(known);
+            supervisor = Some(tokio::spawn(started.run(stop.clone())));
+        }
         let shared = Arc::new(Shared {
             connections: (0..config.connections).map(|_| Connection::default()).collect(),
             turn: AtomicUsize::new(0),
             slots: Slots::new(config.connections),
         });
         for index in 0..config.connections {
-            let keeper = keeper::Keeper::new(config.clone(), Arc::clone(&shared), index);
+            let keeper = keeper::Keeper::new(kept.clone(), Arc::clone(&shared), index, readiness.clone());
             let stop = stop.clone();
             tokio::spawn(async move {
                 stop.run_until_cancelled(keeper.run()).await;
             });
         }
-        Arc::new(Self { config, shared, _stop: stop.drop_guard() })
+        Arc::new(Self { config, shared, supervisor: Mutex::new(supervisor), stop: stop.drop_guard() })
+    }
+
+    /// Ends its process, if it is one of the proxy's, gently and then surely.
+    pub(crate) async fn end_process(&self) {
+        let supervisor = self.supervisor.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(supervisor) = supervisor {
+            self.stop.token().cancel();
+            // It ends; a panic in it is none of ours.
+            drop(supervisor.await);
+        }
     }
 
     pub(crate) fn config(&self) -> &UpstreamConfig {

@@ -4,7 +4,7 @@
 //! `cargo test -p prism-proxy --test suite -- process/draining` runs some of them.
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use prism_proxy_suite::{Context, Faults, cases, mutants};
+use prism_proxy_suite::{Context, Faults, cases, driver, mutants};
 use std::{cell::Cell, panic, path::PathBuf, process::ExitCode};
 
 thread_local! {
@@ -13,6 +13,9 @@ thread_local! {
 }
 
 fn main() -> ExitCode {
+    if driver::is_asked() {
+        return driver::serve();
+    }
     let arguments = Arguments::from_args();
     let usual = panic::take_hook();
     panic::set_hook(Box::new(move |info| {

@@ -13,9 +13,7 @@ pub mod driver;
 pub mod engine;
 pub mod execute;
 mod instances;
-mod lines;
 pub mod plan;
-mod process;
 pub mod provision;
 pub mod proxied;
 mod records;
@@ -23,6 +21,8 @@ pub mod registry;
 mod secrets;
 mod smoke;
 pub mod target;
+
+use prism_process::{self as process, lines};
 
 pub use plan::{PlanError, PlannedTarget, Selection, plan};
 pub use records::clauses;

@@ -9,6 +9,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     // Its build script alone.
     ("prism-interfaces", &["prism-clauses"]),
     ("prism-yaml", &[]),
+    ("prism-process", &[]),
     ("prism-check", &[]),
     ("prism-reports", &[]),
     ("prism-driver-kit", &["prism-interfaces"]),
@@ -17,13 +18,20 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("prism-redis", &["prism-interfaces", "prism-driver-kit"]),
     ("prism-mutants", &["prism-interfaces"]),
     // The proxy sees the contract and no backend; its tests run its suite.
-    ("prism-proxy", &["prism-interfaces", "prism-yaml", "prism-proxy-suite"]),
+    ("prism-proxy", &["prism-interfaces", "prism-yaml", "prism-process", "prism-proxy-suite"]),
     ("prism-proxy-suite", &["prism-interfaces", "prism-clauses", "prism-proxy"]),
     ("prism-suites", &["prism-interfaces", "prism-check"]),
     // The kit serves a driver of this process to whoever can only reach an address.
     (
         "prism-runner",
-        &["prism-interfaces", "prism-yaml", "prism-driver-kit", "prism-suites", "prism-reports"],
+        &[
+            "prism-interfaces",
+            "prism-yaml",
+            "prism-process",
+            "prism-driver-kit",
+            "prism-suites",
+            "prism-reports",
+        ],
     ),
     ("prism-conformance-test", &["prism-interfaces", "prism-suites", "prism-runner", "prism-reports"]),
     (

@@ -1,12 +1,13 @@
 //! From the tree to the configuration.
 
 use super::{
-    Config, Limits, NamespaceConfig, Problems, Rate, Rule, UpstreamAddress, UpstreamConfig, problems,
+    Config, Limits, NamespaceConfig, Problems, ProcessConfig, Rate, Rule, UpstreamAddress, UpstreamConfig,
+    problems,
 };
 use http::Uri;
 use prism_interfaces::Namespace;
-use prism_yaml::{Checker, Field, File, Node, Span, Value, nearest, node};
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use prism_yaml::{Checker, Field, Fields, File, Node, Span, Value, nearest, node};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 /// What an empty file is told to add.
 const NEEDS: &str = "a configuration needs at least `listen`, `admin`, `upstreams` and `namespaces`";
@@ -116,14 +117,47 @@ fn address(checker: &mut Checker<'_>, node: &Node, what: &str) -> Option<SocketA
 }
 
 fn upstream(checker: &mut Checker<'_>, Field { name, key, node }: Field<'_>) -> Option<UpstreamConfig> {
-    const KEYS: &[&str] = &["endpoint", "connections", "connect_timeout", "health_interval", "backoff"];
+    const KEYS: &[&str] = &[
+        "endpoint",
+        "command",
+        "settings",
+        "env",
+        "connections",
+        "connect_timeout",
+        "health_interval",
+        "backoff",
+    ];
     let what = format!("upstream `{name}`");
     if name.is_empty() {
         checker.report(key, "an upstream has an empty name", "empty name", "give it a name");
     }
     let fields = checker.record(node, &what, KEYS, "endpoint: http://127.0.0.1:9001")?;
-    let field = checker.required(&fields, "endpoint", &what, "endpoint: http://127.0.0.1:9001");
-    let endpoint = field.and_then(|Field { node, .. }| endpoint(checker, node));
+    let endpoint = match (fields.node("command"), fields.node("endpoint")) {
+        (Some(command), None) => process(checker, command, &fields),
+        (Some(_), Some(node)) => {
+            checker.report(
+                node.span,
+                format!("{what} has `endpoint` and `command`"),
+                "one too many",
+                "keep `endpoint` for an upstream that runs, or `command` for one that the proxy starts",
+            );
+            None
+        }
+        (None, _) => {
+            for name in ["settings", "env"] {
+                if let Some(node) = fields.node(name) {
+                    checker.report(
+                        node.span,
+                        format!("`{name}` stands without `command`"),
+                        "means nothing alone",
+                        "an upstream that runs already is set up by whoever started it; remove this",
+                    );
+                }
+            }
+            let field = checker.required(&fields, "endpoint", &what, "endpoint: http://127.0.0.1:9001");
+            field.and_then(|Field { node, .. }| endpoint(checker, node))
+        }
+    };
     let connections = match fields.node("connections") {
         Some(node) => checker.number(node, "`connections`", 1, 64).map(|number| number as usize),
         None => Some(CONNECTIONS),
@@ -169,6 +203,26 @@ fn backoff(checker: &mut Checker<'_>, node: &Node) -> Option<(Duration, Duration
         );
     }
     Some((first, max))
+}
+
+fn process(checker: &mut Checker<'_>, node: &Node, fields: &Fields<'_>) -> Option<UpstreamAddress> {
+    let command = checker.texts(node, "`command`", "[./my-driver, --listen, \"{address}\"]")?;
+    if command.first().is_none_or(String::is_empty) {
+        checker.report(
+            node.span,
+            "`command` names no program",
+            "empty",
+            "write `command: [./my-driver, --listen, \"{address}\"]`",
+        );
+        return None;
+    }
+    let mut map = |name: &str| match fields.node(name) {
+        Some(node) => checker.text_map(node, &format!("`{name}`"), "{ name: value }"),
+        None => Some(BTreeMap::new()),
+    };
+    let (settings, env) = (map("settings")?, map("env")?);
+    let folder = checker.file().folder().map(ToOwned::to_owned);
+    Some(UpstreamAddress::Process(ProcessConfig { command, settings, env, folder }))
 }
 
 fn endpoint(checker: &mut Checker<'_>, node: &Node) -> Option<UpstreamAddress> {

@@ -9,6 +9,7 @@ upstreams:
     connections: 3
     backoff: { first: 10ms, max: 1s }
   sqlite: { endpoint: unix:///run/sqlite.sock }
+  tool: { command: [./tool, '{address}'], settings: { url: 'x' } }
 namespaces:
   - { name: orders, upstream: redis, limits: { rate: 2.5, max_concurrent: 7 } }
   - { prefix: '*', upstream: sqlite }
@@ -20,11 +21,17 @@ fn a_good_file_is_read_with_its_defaults() {
     let config = Config::parse("proxy.yaml", GOOD).expect("a good file");
     assert_eq!(config.drain_timeout, Duration::from_secs(30));
     assert_eq!(config.max_header_bytes, 64 << 10);
-    let [redis, sqlite] = config.upstreams.as_slice() else { panic!("two upstreams") };
+    let [redis, sqlite, tool] = config.upstreams.as_slice() else { panic!("three upstreams") };
     assert_eq!(redis.endpoint, UpstreamAddress::Tcp("localhost:9001".to_owned()));
     assert_eq!((redis.connections, redis.backoff_first), (3, Duration::from_millis(10)));
     assert_eq!(sqlite.endpoint, UpstreamAddress::Unix("/run/sqlite.sock".into()));
     assert_eq!((sqlite.connections, sqlite.connect_timeout), (2, Duration::from_secs(2)));
+    let UpstreamAddress::Process(process) = &tool.endpoint else { panic!("a process") };
+    assert_eq!(
+        (process.command.join(" "), process.settings["url"].as_str()),
+        ("./tool {address}".to_owned(), "x")
+    );
+    assert_eq!(tool.endpoint.to_string(), "process:./tool");
     let [orders, rest, some] = config.namespaces.as_slice() else { panic!("three rules") };
     assert_eq!(orders.rule, Rule::Exact("orders".to_owned()));
     assert_eq!(orders.limits.rate, Some(Rate { per_second: 2.5, burst: 3 }));
@@ -45,6 +52,9 @@ drain_timeout: 5
 upstreams:
   redis: { endpoint: 'https://x:1', connections: 0 }
   redis: { endpoint: 'http://x:1' }
+  a: { endpoint: 'http://x:1', command: [x] }
+  b: { endpoint: 'http://x:1', settings: {} }
+  c: { command: [] }
 namespaces:
   - { name: Orders, upstream: redis }
   - { prefix: team-, upstream: redsi }
@@ -76,20 +86,23 @@ namespaces:
             "5:22 `endpoint` is not an address of an upstream: `https://x:1`",
             "5:50 `connections` is not a whole number from 1 to 64",
             "6:3 `redis` is written twice in `upstreams`",
-            "8:13 `Orders` is no namespace",
-            "9:15 `team-` is no prefix of namespaces",
-            "9:32 there is no upstream `redsi`",
-            "10:5 an entry of `namespaces` has neither `name` nor `prefix`",
-            "10:50 `rate` is not a number from 0.001 to 1000000000",
-            "11:24 an entry of `namespaces` has `name` and `prefix`",
-            "13:13 `b` is routed twice",
-            "15:13 `b` is routed twice for `y.Y`",
-            "16:43 `services` names none",
-            "17:44 `x.*y` is no service",
+            "7:18 upstream `a` has `endpoint` and `command`",
+            "8:42 `settings` stands without `command`",
+            "9:17 `command` names no program",
+            "11:13 `Orders` is no namespace",
+            "12:15 `team-` is no prefix of namespaces",
+            "12:32 there is no upstream `redsi`",
+            "13:5 an entry of `namespaces` has neither `name` nor `prefix`",
+            "13:50 `rate` is not a number from 0.001 to 1000000000",
+            "14:24 an entry of `namespaces` has `name` and `prefix`",
+            "16:13 `b` is routed twice",
+            "18:13 `b` is routed twice for `y.Y`",
+            "19:43 `services` names none",
+            "20:44 `x.*y` is no service",
         ]
     );
     let shown = errors.plain();
-    assert!(shown.starts_with("the configuration has 17 problems\nproxy.yaml:1:1: "), "{shown}");
+    assert!(shown.starts_with("the configuration has 20 problems\nproxy.yaml:1:1: "), "{shown}");
     assert!(shown.contains("\n  help: write `redis`"), "{shown}");
     assert!(shown.contains("\n  help: write `drain_timeout`"), "{shown}");
 }

@@ -61,6 +61,8 @@ pub(super) async fn connect(config: &UpstreamConfig) -> io::Result<(Sender, Driv
         UpstreamAddress::Unix(path) => {
             handshake(UnixStream::connect(path).await?, Authority::from_static("localhost")).await
         }
+        // Keepers are given the address that the process listens at.
+        UpstreamAddress::Process(_) => Err(io::Error::other("the process has no address")),
     }
 }
 

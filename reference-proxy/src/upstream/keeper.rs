@@ -3,6 +3,7 @@
 use super::{
     Shared,
     connect::{self, Driver, Sender, chain},
+    process::Readiness,
     state::Slot,
 };
 use crate::config::UpstreamConfig;
@@ -11,7 +12,10 @@ use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
-use tokio::time::{Instant, sleep, timeout};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout},
+};
 
 /// So many probes in a row without an answer, and a new connection is opened. At the first one the old one takes no
 /// further calls; those that it has keep it until HTTP/2's own ping gives up, because the upstream may only be slow.
@@ -21,18 +25,26 @@ pub(super) struct Keeper {
     config: UpstreamConfig,
     shared: Arc<Shared>,
     index: usize,
+    /// How the process is, where the upstream is one of the proxy's.
+    process: Option<watch::Receiver<Readiness>>,
 }
 
 impl Keeper {
-    pub(super) fn new(config: UpstreamConfig, shared: Arc<Shared>, index: usize) -> Self {
-        Self { config, shared, index }
+    pub(super) fn new(
+        config: UpstreamConfig,
+        shared: Arc<Shared>,
+        index: usize,
+        process: Option<watch::Receiver<Readiness>>,
+    ) -> Self {
+        Self { config, shared, index, process }
     }
 
     /// Runs until it is dropped.
-    pub(super) async fn run(self) {
+    pub(super) async fn run(mut self) {
         let mut failures = 0_u32;
         loop {
-            match timeout(self.config.connect_timeout, self.open()).await {
+            let within = self.config.connect_timeout;
+            match timeout(within, self.open()).await {
                 Ok(Ok((sender, driver, serving))) => {
                     let opened = Instant::now();
                     self.announce(&sender, serving);
@@ -54,12 +66,25 @@ impl Keeper {
                     self.failed(&mut failures, format!("it did not answer within {waited} ms"));
                 }
             }
-            sleep(self.pause(failures)).await;
+            let pause = sleep(self.pause(failures));
+            match &mut self.process {
+                Some(process) => tokio::select! {
+                    () = pause => {}
+                    _ = process.changed() => {}
+                },
+                None => pause.await,
+            }
         }
     }
 
     /// Opens a connection and has it answer once; a listener that never speaks is no upstream.
-    async fn open(&self) -> Result<(Sender, Driver, bool), String> {
+    async fn open(&mut self) -> Result<(Sender, Driver, bool), String> {
+        if let Some(process) = &mut self.process {
+            let known = process.wait_for(|readiness| *readiness != Readiness::Starting).await;
+            if let Ok(Readiness::Failed(why)) = known.as_deref() {
+                return Err(why.clone());
+            }
+        }
         let (mut sender, mut driver) = connect::connect(&self.config).await.map_err(|error| chain(&error))?;
         let mut probing = sender.clone();
         tokio::select! {

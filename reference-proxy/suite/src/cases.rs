@@ -9,6 +9,7 @@ mod errors;
 mod limits;
 mod metadata;
 mod outages;
+mod processes;
 mod routing;
 mod streaming;
 
@@ -24,6 +25,7 @@ pub fn all() -> Vec<Case> {
         deadlines::cases(),
         limits::cases(),
         outages::cases(),
+        processes::cases(),
         configuration::cases(),
         draining::cases(),
         bad_clients::cases(),

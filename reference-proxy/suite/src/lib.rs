@@ -5,6 +5,7 @@
 //! - [`context`], [`subject`]: what a case is given, and the proxy that it is run against: a process, or one in this
 //!   process that may have a fault.
 //! - [`upstream`], [`client`], [`patience`]: the two ends of a call, and waiting for what must happen.
+//! - [`driver`]: an upstream that is a process: the executable that runs the suite.
 //! - [`faults`], [`mutants`]: proxies with one thing wrong each, and the cases that must notice.
 
 pub mod case;
@@ -12,6 +13,7 @@ pub mod cases;
 pub mod clauses;
 pub mod client;
 pub mod context;
+pub mod driver;
 pub mod faults;
 pub mod mutants;
 pub mod patience;

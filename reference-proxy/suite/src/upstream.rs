@@ -141,7 +141,7 @@ impl Upstream {
     }
 }
 
-fn message(bytes: &[u8]) -> Bytes {
+pub(crate) fn message(bytes: &[u8]) -> Bytes {
     let encoded = prost::Message::encode_to_vec(&bytes.to_vec());
     let mut frame = BytesMut::new();
     frame.put_u8(0);
@@ -150,7 +150,7 @@ fn message(bytes: &[u8]) -> Bytes {
     frame.freeze()
 }
 
-fn trailers(pairs: &[(&'static str, &str)]) -> Frame<Bytes> {
+pub(crate) fn trailers(pairs: &[(&'static str, &str)]) -> Frame<Bytes> {
     let mut trailers = HeaderMap::new();
     for (name, value) in pairs {
         trailers.insert(*name, HeaderValue::from_str(value).expect("a header"));
@@ -158,7 +158,7 @@ fn trailers(pairs: &[(&'static str, &str)]) -> Frame<Bytes> {
     Frame::trailers(trailers)
 }
 
-fn frames<S>(frames: S) -> Body
+pub(crate) fn frames<S>(frames: S) -> Body
 where
     S: futures::Stream<Item = Result<Frame<Bytes>, Status>> + Send + 'static,
 {

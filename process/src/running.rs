@@ -27,18 +27,20 @@ const REAP_WITHIN: Duration = Duration::from_secs(1);
 
 /// What to start.
 #[derive(Debug)]
-pub(crate) struct Spawn<'a> {
-    pub(crate) program: &'a Path,
-    pub(crate) arguments: &'a [String],
+pub struct Spawn<'a> {
+    /// The executable.
+    pub program: &'a Path,
+    /// Without the program's name.
+    pub arguments: &'a [String],
     /// Beside the inherited variables.
-    pub(crate) env: &'a BTreeMap<String, String>,
+    pub env: &'a BTreeMap<String, String>,
     /// Where it works.
-    pub(crate) folder: &'a Path,
+    pub folder: &'a Path,
 }
 
 /// A process that was started here. Dropping it kills it, at once.
 #[derive(Debug)]
-pub(crate) struct RunningProcess {
+pub struct RunningProcess {
     /// The process group, which has the number of its leader.
     group: Pid,
     /// How it ended.
@@ -48,7 +50,7 @@ pub(crate) struct RunningProcess {
 
 impl Spawn<'_> {
     /// Starts it, with its output kept, as far as [`Lines`] keep it. The error goes on from the program's name.
-    pub(crate) fn start(&self) -> Result<RunningProcess, String> {
+    pub fn start(&self) -> Result<RunningProcess, String> {
         let child = Command::new(self.program)
             .args(self.arguments)
             .envs(self.env)
@@ -92,22 +94,22 @@ impl RunningProcess {
     }
 
     /// How it ended; `None` while it runs.
-    pub(crate) fn exit_status(&self) -> Option<String> {
+    pub fn exit_status(&self) -> Option<String> {
         self.ended.borrow().clone()
     }
 
     /// The last lines that it wrote.
-    pub(crate) fn logs(&self) -> Vec<String> {
+    pub fn logs(&self) -> Vec<String> {
         self.lines.snapshot()
     }
 
     /// What it writes.
-    pub(crate) fn lines(&self) -> &Lines {
+    pub fn lines(&self) -> &Lines {
         &self.lines
     }
 
     /// Waits until it ends, and says how.
-    pub(crate) fn ended(&self) -> impl Future<Output = String> + use<> {
+    pub fn ended(&self) -> impl Future<Output = String> + use<> {
         let mut ended = self.ended.clone();
         async move {
             match ended.wait_for(Option::is_some).await {
@@ -118,13 +120,12 @@ impl RunningProcess {
     }
 
     /// Kills it with everything that it started, as an accident would.
-    #[cfg(test)]
-    pub(crate) fn kill(&self) {
+    pub fn kill(&self) {
         signal(self.group, Signal::KILL);
     }
 
     /// Asks it to end, and kills it when it does not.
-    pub(crate) async fn stop(&self) -> Result<(), String> {
+    pub async fn stop(&self) -> Result<(), String> {
         if self.exit_status().is_some() {
             return Ok(());
         }
@@ -166,19 +167,19 @@ fn describe(status: ExitStatus) -> String {
 }
 
 /// A port that was free a moment ago.
-pub(crate) fn free_port() -> io::Result<u16> {
+pub fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
 /// Whether somebody listens on the port.
-pub(crate) fn is_taken(port: u16) -> bool {
+pub fn is_taken(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err()
 }
 
 /// The program's absolute path: a name is looked up on `search`, a path is relative to `folder`.
 ///
 /// The error says that there is none, and where it was looked for.
-pub(crate) fn find_program(name: &str, folder: Option<&Path>, search: &str) -> Result<PathBuf, String> {
+pub fn find_program(name: &str, folder: Option<&Path>, search: &str) -> Result<PathBuf, String> {
     let found = if name.contains('/') {
         let path = folder.map_or_else(|| PathBuf::from(name), |folder| folder.join(name));
         is_executable(&path).then_some(path)

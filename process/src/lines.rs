@@ -8,13 +8,13 @@ use std::{
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// How many lines are kept.
-pub(crate) const KEPT: usize = 50;
+pub const KEPT: usize = 50;
 /// A longer line is cut, so that what is kept is bounded whatever a server writes.
 const MAX_LINE_BYTES: usize = 1000;
 
 /// A bounded buffer of lines; clones share it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Lines(Arc<Mutex<Ring>>);
+pub struct Lines(Arc<Mutex<Ring>>);
 
 #[derive(Debug, Default)]
 struct Ring {
@@ -25,7 +25,7 @@ struct Ring {
 
 impl Lines {
     /// Reads to the end of a stream and keeps its last lines.
-    pub(crate) async fn collect(self, mut stream: impl AsyncRead + Unpin) {
+    pub async fn collect(self, mut stream: impl AsyncRead + Unpin) {
         let mut buffer = [0; 4096];
         let mut line = Vec::new();
         // A stream that cannot be read any more has ended, whatever the reason.
@@ -45,18 +45,18 @@ impl Lines {
     }
 
     /// The lines, oldest first.
-    pub(crate) fn snapshot(&self) -> Vec<String> {
+    pub fn snapshot(&self) -> Vec<String> {
         self.since(0)
     }
 
     /// How many lines there have been so far.
-    pub(crate) fn mark(&self) -> usize {
+    pub fn mark(&self) -> usize {
         let ring = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         ring.gone + ring.kept.len()
     }
 
     /// Those of the kept lines that came after `mark`.
-    pub(crate) fn since(&self, mark: usize) -> Vec<String> {
+    pub fn since(&self, mark: usize) -> Vec<String> {
         let ring = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         ring.kept.iter().skip(mark.saturating_sub(ring.gone)).cloned().collect()
     }
@@ -73,7 +73,7 @@ impl Lines {
 }
 
 /// A sentence with the last few lines under it, where there are any.
-pub(crate) fn with_lines(sentence: String, lines: &[String]) -> String {
+pub fn with_lines(sentence: String, lines: &[String]) -> String {
     const SHOWN: usize = 10;
     let shown = &lines[lines.len().saturating_sub(SHOWN)..];
     shown.iter().fold(sentence, |text, line| format!("{text}\n  | {line}"))
