@@ -190,7 +190,7 @@ pub fn find_program(name: &str, folder: Option<&Path>, search: &str) -> Result<P
     };
     found.and_then(|path| std::path::absolute(path).ok()).ok_or_else(|| match folder {
         Some(folder) if name.contains('/') => {
-            format!("{name} is not an executable file in {}", folder.display())
+            format!("{name} is not an executable file in {}; build or install it first", folder.display())
         }
         _ if name.contains('/') => format!("{name} is not an executable file"),
         _ => format!("{name} is not on PATH"),

@@ -176,7 +176,14 @@ impl<'a> TargetRun<'a> {
         };
         match started {
             Err(reason) => {
-                let reason = format!("the driver did not start: {reason}");
+                let reason = match &self.planned.backend.driver {
+                    DriverSpec::Endpoint(remote) => {
+                        format!("the driver at {} cannot be used: {reason}", remote.uri)
+                    }
+                    DriverSpec::Builtin(_) | DriverSpec::Command(_) => {
+                        format!("the driver did not start: {reason}")
+                    }
+                };
                 let of_server = server.logs().await;
                 let heading = if of_server.is_empty() { "" } else { "\nlast lines of the server:" };
                 self.failed(with_lines(format!("{reason}{heading}"), &of_server));

@@ -10,7 +10,7 @@ use prism_interfaces::{
     lifecycle::v1::{DescribeResponse, Health},
     traits::{Traits, specs},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The hash and the traits of each interface.
 type Interfaces = BTreeMap<String, (String, BTreeMap<String, String>)>;
@@ -66,26 +66,70 @@ pub(super) async fn health_in_every_state(context: Context) -> Verdict {
 
 pub(super) async fn what_is_declared(context: Context) -> Verdict {
     let described = context.lifecycle().describe().await?;
-    let mut ids: Vec<_> = described.interfaces.iter().map(|interface| interface.id.as_str()).collect();
-    ids.sort_unstable();
-    let declared: Vec<_> = context.declaration().interfaces.keys().map(String::as_str).collect();
-    expect_eq("the list of interfaces", ids, declared)?;
+    let mut says: Says = BTreeMap::new();
     for interface in &described.interfaces {
         let id = interface.id.as_str();
-        let hash = catalogue::interface(id).map(|spec| spec.proto_hash);
-        expect_eq(format!("the proto hash of {id}"), Some(interface.proto_hash.as_str()), hash)?;
-        let said = interface.traits.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let said = Traits::parse(specs(id), said).map_err(|problems| {
+        let traits = interface.traits.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let traits = Traits::parse(specs(id), traits).map_err(|problems| {
             let problems = problems.iter().map(|(name, problem)| format!("`{name}` {problem}"));
-            Failure::violation(format!("the traits of {id} are not in the notation of backend.yaml"))
-                .got(problems.collect::<Vec<_>>().join("; "))
+            Failure::violation(format!(
+                "Describe gives traits of {id} that are not in the notation of backend.yaml"
+            ))
+            .got(problems.collect::<Vec<_>>().join("; "))
         })?;
-        let table = |traits: &Traits| {
-            traits.iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>()
-        };
-        expect_eq(format!("the traits of {id}"), table(&said), table(&context.traits(id)))?;
+        if says.insert(id.to_owned(), of_one(&interface.proto_hash, &traits)).is_some() {
+            return Err(Failure::violation(format!("Describe lists {id} more than once")));
+        }
     }
-    Ok(())
+    let declares: Says = context
+        .declaration()
+        .interfaces
+        .iter()
+        .map(|(id, traits)| {
+            let hash = catalogue::interface(id).map_or("", |spec| spec.proto_hash);
+            (id.clone(), of_one(hash, traits))
+        })
+        .collect();
+    let differences = differences(&declares, &says);
+    if differences.is_empty() {
+        return Ok(());
+    }
+    let (declared, said): (Vec<String>, Vec<String>) = differences.into_iter().unzip();
+    Err(Failure::violation(
+        "the driver describes itself (got) otherwise than backend.yaml declares it (expected)",
+    )
+    .expected(declared.join("\n"))
+    .got(said.join("\n")))
+}
+
+/// What is said of each interface: its traits, and the hash of its proto, by name.
+type Says = BTreeMap<String, BTreeMap<String, String>>;
+
+fn of_one(hash: &str, traits: &Traits) -> BTreeMap<String, String> {
+    let traits = traits.iter().map(|(name, value)| (name.to_owned(), value));
+    traits.chain([("proto hash".to_owned(), hash.to_owned())]).collect()
+}
+
+/// Where the two differ: what the first says there, and what the second.
+fn differences(first: &Says, second: &Says) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let ids: BTreeSet<&String> = first.keys().chain(second.keys()).collect();
+    for id in ids {
+        let (Some(one), Some(other)) = (first.get(id), second.get(id)) else {
+            let says = |side: &Says| if side.contains_key(id) { id.clone() } else { format!("no {id}") };
+            found.push((says(first), says(second)));
+            continue;
+        };
+        let names: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
+        for name in names.into_iter().filter(|name| one.get(*name) != other.get(*name)) {
+            let says = |side: &BTreeMap<String, String>| match side.get(name) {
+                Some(value) => format!("{id}: {name}: {value}"),
+                None => format!("{id}: no {name}"),
+            };
+            found.push((says(one), says(other)));
+        }
+    }
+    found
 }
 
 pub(super) async fn without_a_namespace(context: Context) -> Verdict {
@@ -97,4 +141,25 @@ pub(super) async fn without_a_namespace(context: Context) -> Verdict {
         .await
         .map_err(|status| Failure::from(status).during("HealthCheck").clause("LIF-09"))?;
     expect_eq("the health", health, Health::Healthy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_difference_is_told_from_both_sides() {
+        let side = |of: &[(&str, &[(&str, &str)])]| -> Says {
+            let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+            of.iter().map(|(id, says)| ((*id).to_owned(), says.iter().map(owned).collect())).collect()
+        };
+        let declared = side(&[("a", &[("limit", "1"), ("proto hash", "x")]), ("b", &[])]);
+        let described = side(&[("a", &[("limit", "2"), ("proto hash", "x"), ("more", "y")]), ("c", &[])]);
+        let told: Vec<String> = differences(&declared, &described)
+            .into_iter()
+            .map(|(one, other)| format!("{one} | {other}"))
+            .collect();
+        assert_eq!(told, ["a: limit: 1 | a: limit: 2", "a: no more | a: more: y", "b | no b", "no c | c"]);
+        assert!(differences(&declared, &declared).is_empty());
+    }
 }
