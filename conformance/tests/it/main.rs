@@ -1,4 +1,5 @@
-//! Tests of the product as a whole; one binary, because linking it takes longer than running it.
+//! Tests of the product as a whole; one binary, because linking it takes longer than running it. What takes every
+//! processor for minutes, the kill matrix and the skeletons, has binaries of its own, which cargo runs after this one.
 
 mod architecture;
 mod bad_input;
@@ -9,12 +10,12 @@ mod driver_command;
 mod endpoint;
 mod guarded_endpoint;
 mod interrupted;
-mod kill_matrix;
 mod odd_driver;
+#[path = "../shared/python.rs"]
 mod python;
 mod real_clients;
 mod served;
-mod skeleton;
+#[path = "../shared/tool.rs"]
 mod tool;
 mod via_proxy;
 mod workflows;

@@ -1,6 +1,12 @@
 //! Clients that are not ours, against the proxy in front of a driver, each in a process of its own.
 
-use crate::{python::Python, served::Served, tool::Tool};
+use crate::{
+    python::left_out,
+    served::Served,
+    tool::{Ran, Tool},
+};
+use std::process::Command;
+use tempfile::TempDir;
 
 /// What `clients/client.py` says, in this order.
 const HOLDS: &[&str] = &[
@@ -37,4 +43,31 @@ fn grpcio_finds_everything_by_reflection_and_is_served_through_the_proxy() {
     let ran = python.run(&[script.to_str().expect("a path in UTF-8"), proxy.address()]);
     let holds: Vec<&str> = ran.stdout.lines().collect();
     assert_eq!((holds.as_slice(), ran.code), (HOLDS, 0), "{}", ran.stderr);
+}
+
+/// A virtual environment.
+struct Python {
+    folder: TempDir,
+}
+
+impl Python {
+    /// With what a requirements.txt names; `None`, which is said, where there is no Python or no package index.
+    fn with(what: &str, requirements: &str) -> Option<Self> {
+        let folder = TempDir::new().expect("a temporary folder");
+        std::fs::write(folder.path().join("requirements.txt"), requirements).expect("a file");
+        let line = "python3 -m venv venv && venv/bin/pip install --quiet --disable-pip-version-check -r requirements.txt";
+        let made = Command::new("/bin/sh").args(["-c", line]).current_dir(folder.path()).output();
+        let made = Ran::from(made.expect("a shell runs"));
+        if made.code != 0 {
+            left_out(what, &format!("`{line}` failed\n{}{}", made.stdout, made.stderr));
+            return None;
+        }
+        Some(Self { folder })
+    }
+
+    /// Runs a script to its end.
+    fn run(&self, arguments: &[&str]) -> Ran {
+        let python = self.folder.path().join("venv/bin/python");
+        Ran::from(Command::new(python).args(arguments).output().expect("python runs"))
+    }
 }

@@ -1,6 +1,11 @@
 //! What `init` writes: the commands that it prints are typed as they stand, and what they lead to conforms; with one
 //! line of it broken, the clause that this breaks is named.
 
+#[path = "../shared/python.rs"]
+mod python;
+#[path = "../shared/tool.rs"]
+mod tool;
+
 use crate::{
     python::left_out,
     tool::{Ran, Tool},
