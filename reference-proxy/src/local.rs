@@ -1,10 +1,16 @@
 //! What the proxy answers itself where clients call: health and reflection.
 
-use crate::{drain::Drain, layers::Answer, proxy::Table, routes::Group, upstream::State};
-use futures::{FutureExt, Stream, stream};
+use crate::{
+    drain::Drain,
+    layers::Answer,
+    proxy::Table,
+    routes::Group,
+    upstream::{State, Upstream},
+};
+use futures::{FutureExt, Stream, future::join_all, stream};
 use http::Request;
-use prism_interfaces::Namespace;
-use std::{pin::Pin, sync::Arc};
+use prism_interfaces::{Namespace, catalogue};
+use std::{collections::BTreeSet, pin::Pin, sync::Arc};
 use tokio::sync::watch;
 use tonic::{Response, Status, body::Body};
 use tonic_health::pb::{
@@ -22,22 +28,15 @@ type Boxed = BoxCloneSyncService<Request<Body>, http::Response<Body>, std::conve
 #[derive(Debug, Clone)]
 pub(crate) struct LocalServices {
     health: HealthServer<ProxyHealth>,
-    reflection: Boxed,
-    reflection_alpha: Boxed,
+    table: Arc<Table>,
 }
 
 impl LocalServices {
     pub(crate) fn new(health: ProxyHealth) -> Result<Self, tonic_reflection::server::Error> {
-        let builder = || {
-            Builder::configure()
-                .register_encoded_file_descriptor_set(prism_interfaces::FILE_DESCRIPTOR_SET)
-                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        };
-        Ok(Self {
-            health: HealthServer::new(health),
-            reflection: boxed(builder().build_v1()?),
-            reflection_alpha: boxed(builder().build_v1alpha()?),
-        })
+        // What can be wrong with the descriptors is found out now and not at the first question.
+        reflection(Version::V1, None)?;
+        let table = Arc::clone(&health.table);
+        Ok(Self { health: HealthServer::new(health), table })
     }
 
     pub(crate) fn call(&mut self, request: Request<Body>) -> Answer {
@@ -45,13 +44,60 @@ impl LocalServices {
         if path.starts_with("/grpc.health.v1.Health/") {
             return Box::pin(self.health.call(request));
         }
-        let service = if path.starts_with("/grpc.reflection.v1alpha.") {
-            self.reflection_alpha.clone()
-        } else {
-            self.reflection.clone()
-        };
-        Box::pin(service.oneshot(request))
+        let version =
+            if path.starts_with("/grpc.reflection.v1alpha.") { Version::V1Alpha } else { Version::V1 };
+        let table = Arc::clone(&self.table);
+        Box::pin(async move {
+            let served = served(&table).await;
+            match reflection(version, served.as_ref()) {
+                Ok(service) => service.oneshot(request).await,
+                Err(error) => Ok(Status::internal(error.to_string()).into_http()),
+            }
+        })
     }
+}
+
+/// The reflection services that clients ask.
+#[derive(Debug, Clone, Copy)]
+enum Version {
+    V1,
+    V1Alpha,
+}
+
+/// The services that the upstreams say that they serve; `None` where one does not say, so that nothing is hidden that
+/// could be called.
+async fn served(table: &Table) -> Option<BTreeSet<&'static str>> {
+    let upstreams = table.routes().upstreams().to_vec();
+    let described = join_all(upstreams.iter().map(Upstream::describe)).await;
+    let mut served = BTreeSet::new();
+    for interfaces in described {
+        let known = interfaces?.into_iter().filter_map(|id| catalogue::interface(&id));
+        served.extend(known.map(|interface| interface.service));
+    }
+    Some(served)
+}
+
+/// Reflection of these services, of what belongs to every driver, and of what the proxy answers itself; of the whole
+/// contract where it is not known what is served.
+fn reflection(
+    version: Version,
+    served: Option<&BTreeSet<&'static str>>,
+) -> Result<Boxed, tonic_reflection::server::Error> {
+    let mut builder = Builder::configure()
+        .register_encoded_file_descriptor_set(prism_interfaces::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
+    if let Some(served) = served {
+        let own = match version {
+            Version::V1 => "grpc.reflection.v1.ServerReflection",
+            Version::V1Alpha => "grpc.reflection.v1alpha.ServerReflection",
+        };
+        let always = ["prism.lifecycle.v1.Lifecycle", "grpc.health.v1.Health", own];
+        builder = served.iter().copied().chain(always).fold(builder, Builder::with_service_name);
+    }
+    Ok(match version {
+        Version::V1 => boxed(builder.build_v1()?),
+        Version::V1Alpha => boxed(builder.build_v1alpha()?),
+    })
 }
 
 fn boxed<S>(service: S) -> Boxed

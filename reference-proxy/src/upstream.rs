@@ -126,6 +126,15 @@ impl Upstream {
         self.shared.slots.changes()
     }
 
+    /// The interfaces that it says that it serves; `None` where it is not connected or does not say.
+    pub(crate) async fn describe(self: &Arc<Self>) -> Option<Vec<String>> {
+        let ask = async {
+            let ticket = self.acquire().await.ok()?;
+            ticket.sender().describe().await
+        };
+        tokio::time::timeout(self.config.connect_timeout, ask).await.ok()?
+    }
+
     /// How many calls are on their way.
     pub(crate) fn in_flight(&self) -> usize {
         self.shared.connections.iter().map(|connection| connection.in_flight.load(Ordering::Relaxed)).sum()

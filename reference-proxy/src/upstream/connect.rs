@@ -6,6 +6,7 @@ use http::{HeaderValue, Request, Uri, uri::Authority};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use prism_interfaces::lifecycle::v1::{DescribeRequest, DescribeResponse};
 use prost::Message;
 use std::{
     error::Error,
@@ -29,6 +30,8 @@ const CONNECTION_WINDOW: u32 = 256 << 20;
 const FRAME_SIZE: u32 = 64 << 10;
 /// Answers carry error details; this is far above what drivers send.
 const HEADER_LIST: u32 = 1 << 20;
+/// The most bytes of an answer to a call of the proxy's own.
+const MOST_OF_AN_ANSWER: usize = 64 << 10;
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
 /// Sends calls on a connection; cheap to clone.
@@ -134,25 +137,41 @@ impl Sender {
     /// Asks for the upstream's health. Any answer shows that it is there; only `NOT_SERVING` says that it does not
     /// serve, so that a driver without the health service counts as serving.
     pub(super) async fn probe(&mut self) -> Result<bool, hyper::Error> {
-        let message = HealthCheckRequest { service: String::new() }.encode_to_vec();
+        let question = HealthCheckRequest { service: String::new() };
+        let answer: Option<HealthCheckResponse> = self.ask("/grpc.health.v1.Health/Check", &question).await?;
+        Ok(answer.is_none_or(|answer| answer.status() != ServingStatus::NotServing))
+    }
+
+    /// The interfaces that the upstream says that it serves; `None` where it does not say.
+    pub(super) async fn describe(&mut self) -> Option<Vec<String>> {
+        let path = "/prism.lifecycle.v1.Lifecycle/Describe";
+        let described: DescribeResponse = self.ask(path, &DescribeRequest {}).await.ok()??;
+        Some(described.interfaces.into_iter().map(|interface| interface.id).collect())
+    }
+
+    /// Makes a call of the proxy's own; `None` where the answer is an error, or none of this kind.
+    async fn ask<A: Message + Default>(
+        &mut self,
+        path: &'static str,
+        question: &impl Message,
+    ) -> Result<Option<A>, hyper::Error> {
+        let message = question.encode_to_vec();
         let mut frame = vec![0];
         frame.extend((message.len() as u32).to_be_bytes());
         frame.extend(message);
-        let path = Uri::from_static("/grpc.health.v1.Health/Check");
         let mut request = Request::new(Body::new(Full::new(Bytes::from(frame))));
         *request.method_mut() = http::Method::POST;
-        *request.uri_mut() = self.uri(&path);
+        *request.uri_mut() = self.uri(&Uri::from_static(path));
         *request.version_mut() = http::Version::HTTP_2;
         request.headers_mut().insert("content-type", HeaderValue::from_static("application/grpc"));
         request.headers_mut().insert("te", HeaderValue::from_static("trailers"));
         let response = self.inner.send_request(request).await?;
-        // A health answer is tiny; whatever is longer is none.
-        let body = http_body_util::Limited::new(response.into_body(), 4 << 10);
+        // What is asked here has short answers; whatever is longer is none.
+        let body = http_body_util::Limited::new(response.into_body(), MOST_OF_AN_ANSWER);
         let Ok(body) = body.collect().await.map(http_body_util::Collected::to_bytes) else {
-            return Ok(true);
+            return Ok(None);
         };
-        let answer = body.get(5..).and_then(|message| HealthCheckResponse::decode(message).ok());
-        Ok(answer.is_none_or(|answer| answer.status() != ServingStatus::NotServing))
+        Ok(body.get(5..).and_then(|message| A::decode(message).ok()))
     }
 }
 

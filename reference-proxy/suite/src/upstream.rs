@@ -8,6 +8,8 @@ use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::{body::Incoming, server::conn::http2, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use prism_interfaces::lifecycle::v1::{DescribeResponse, InterfaceDescription};
+use prost::Message as _;
 use std::{
     convert::Infallible,
     net::SocketAddr,
@@ -142,11 +144,14 @@ impl Upstream {
 }
 
 pub(crate) fn message(bytes: &[u8]) -> Bytes {
-    let encoded = prost::Message::encode_to_vec(&bytes.to_vec());
+    framed(&bytes.to_vec().encode_to_vec())
+}
+
+fn framed(encoded: &[u8]) -> Bytes {
     let mut frame = BytesMut::new();
     frame.put_u8(0);
     frame.put_u32(encoded.len() as u32);
-    frame.put_slice(&encoded);
+    frame.put_slice(encoded);
     frame.freeze()
 }
 
@@ -166,10 +171,27 @@ where
 }
 
 /// The methods of the upstream.
+/// What the proxy asks by itself to know what is served: one interface of the contract.
+fn describe() -> Response<Body> {
+    let interface =
+        InterfaceDescription { id: "keyvalue_basic".to_owned(), ..InterfaceDescription::default() };
+    let described = DescribeResponse { interfaces: vec![interface], ..DescribeResponse::default() };
+    let data = stream::iter([
+        Ok(Frame::data(framed(&described.encode_to_vec()))),
+        Ok(trailers(&[("grpc-status", "0")])),
+    ]);
+    let mut response = Response::new(frames(data));
+    response.headers_mut().insert("content-type", HeaderValue::from_static("application/grpc"));
+    response
+}
+
 async fn answer(name: &'static str, seen: Arc<Seen>, request: Request<Incoming>) -> Response<Body> {
     let path = request.uri().path().to_owned();
     if path.starts_with("/grpc.health.") {
         return Status::unimplemented("no health here").into_http();
+    }
+    if path == "/prism.lifecycle.v1.Lifecycle/Describe" {
+        return describe();
     }
     seen.calls.fetch_add(1, Ordering::SeqCst);
     seen.headers.lock().expect("no panic").push(request.headers().clone());

@@ -40,6 +40,18 @@ pub(super) fn mutants() -> Vec<Mutant> {
                 })
             },
         ),
+        mutant(
+            "reflection_shows_what_is_not_served",
+            "Reflection shows the whole contract, whatever the upstreams serve",
+            &["admin/reflection_shows_what_is_served"],
+            || {
+                Faults::behind(|parts| {
+                    if parts.uri.path().ends_with("/Describe") {
+                        parts.uri = "/nobody.Knows/This".parse().expect("a path");
+                    }
+                })
+            },
+        ),
         mutant("tells_no_limits", "Operators are told no limits", &[RULES], || {
             Faults::config(|config| {
                 config.namespaces.iter_mut().for_each(|namespace| namespace.limits = Limits::default());
