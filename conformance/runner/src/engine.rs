@@ -58,7 +58,7 @@ pub struct RunOptions {
     pub fail_fast: bool,
     /// Where servers come from.
     pub mode: Mode,
-    /// How the proxy is started that targets by [`Route::Proxy`] are reached through.
+    /// How the proxy is started that targets by [`Route::Proxy`](prism_reports::event::Route::Proxy) are reached through.
     pub proxy: Option<ProxyCommand>,
     /// Arguments that every reproduce line needs, such as `--registry DIR`, each with a space in front.
     pub reproduce_with: String,

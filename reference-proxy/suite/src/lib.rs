@@ -1,10 +1,10 @@
 //! The proxy's own conformance suite.
 //!
 //! - [`mod@clauses`]: what a proxy must do, from the comments of its contract.
-//! - [`case`], [`cases`]: how it is found out; one file for each part of the contract.
+//! - [`mod@case`], [`cases`]: how it is found out; one file for each part of the contract.
 //! - [`context`], [`subject`]: what a case is given, and the proxy that it is run against: a process, or one in this
 //!   process that may have a fault.
-//! - [`upstream`], [`client`], [`patience`]: the two ends of a call, and waiting for what must happen.
+//! - [`upstream`], [`client`], [`mod@patience`]: the two ends of a call, and waiting for what must happen.
 //! - [`driver`]: an upstream that is a process: the executable that runs the suite.
 //! - [`faults`], [`mutants`]: proxies with one thing wrong each, and the cases that must notice.
 
