@@ -35,6 +35,9 @@ pub(crate) async fn start() -> io::Result<SocketAddr> {
 
 async fn answer(request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
     let path = request.uri().path().to_owned();
+    // The request is read before anything is answered, as gRPC servers do: an answer that has ended before its request
+    // has come makes HTTP/2 reset the stream. A broken call is answered with nothing, which counts where it was made.
+    let sent = request.into_body().collect().await.map(http_body_util::Collected::to_bytes);
     let body = match path.as_str() {
         "/bench.Bench/Stream" => {
             let message = super::load::message(100);
@@ -48,8 +51,6 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Body>, Infallible
             Body::new(StreamBody::new(first.chain(futures::stream::pending())))
         }
         _ => {
-            // A broken call is answered with nothing; it counts as an error where it was made.
-            let sent = request.into_body().collect().await.map(http_body_util::Collected::to_bytes);
             let frames = [data(sent.unwrap_or_default()), trailers()];
             Body::new(StreamBody::new(futures::stream::iter(frames)))
         }
