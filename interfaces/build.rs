@@ -62,6 +62,7 @@ fn texts(protos: &[PathBuf], root: &Path) -> Result<String, Box<dyn Error>> {
 fn catalogue(files: &[&FileDescriptorProto], root: &Path) -> Result<String, Box<dyn Error>> {
     let mut data = String::new();
     let mut special = String::new();
+    let mut patterns = String::new();
     let mut prefixes: Vec<(String, String)> = Vec::new();
     let mut errors = Vec::new();
     let mut sorted = files.to_vec();
@@ -87,6 +88,10 @@ fn catalogue(files: &[&FileDescriptorProto], root: &Path) -> Result<String, Box<
             prefixes.push((prefix, file.name().to_owned()));
         }
         let clause_table = prism_clauses::table(&clauses, file.name());
+        if file.package().starts_with("prism.pattern.") {
+            writeln!(patterns, "{},", pattern(file, &clause_table)?)?;
+            continue;
+        }
         if file.service.is_empty() {
             if !clauses.is_empty() {
                 writeln!(
@@ -116,7 +121,9 @@ fn catalogue(files: &[&FileDescriptorProto], root: &Path) -> Result<String, Box<
     }
     Ok(format!(
         "/// Every interface that a backend can declare, in the order of their ids.\n\
-         pub static INTERFACES: &[InterfaceSpec] = &[\n{data}];\n{special}"
+         pub static INTERFACES: &[InterfaceSpec] = &[\n{data}];\n{special}\
+         /// What patterns serve, and what they ask of applications.\n\
+         pub static PATTERNS: &[InterfaceSpec] = &[\n{patterns}];\n"
     ))
 }
 
@@ -124,10 +131,28 @@ fn interface(file: &FileDescriptorProto, clause_table: &str) -> Result<String, B
     let [service] = file.service.as_slice() else {
         return Err(format!("{}: one service a file, please", file.name()).into());
     };
-    let full_name = format!("{}.{}", file.package(), service.name());
     let model = file.package().split('.').nth(1).unwrap_or_default();
+    spec(file, clause_table, &interface_id(model, service.name())?)
+}
+
+/// What a pattern serves is named after its file: `pattern_producer`. One that serves what its slots do has clauses and
+/// no service.
+fn pattern(file: &FileDescriptorProto, clause_table: &str) -> Result<String, Box<dyn Error>> {
+    let stem = Path::new(file.name()).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    if file.service.len() > 1 {
+        return Err(format!("{}: one service a file, please", file.name()).into());
+    }
+    spec(file, clause_table, &format!("pattern_{stem}"))
+}
+
+fn spec(file: &FileDescriptorProto, clause_table: &str, id: &str) -> Result<String, Box<dyn Error>> {
+    let service = file.service.first();
+    let full_name = match service {
+        Some(service) => format!("{}.{}", file.package(), service.name()),
+        None => file.package().to_owned(),
+    };
     let mut rpcs = String::new();
-    for method in &service.method {
+    for method in service.into_iter().flat_map(|service| &service.method) {
         writeln!(
             rpcs,
             "RpcSpec {{ name: {:?}, path: {:?}, input: {:?}, output: {:?}, client_streaming: {}, server_streaming: {} }},",
@@ -141,7 +166,7 @@ fn interface(file: &FileDescriptorProto, clause_table: &str) -> Result<String, B
     }
     Ok(format!(
         "InterfaceSpec {{ id: {:?}, service: {full_name:?}, needs: &{:?}, file: {:?}, proto_hash: {:?}, rpcs: &[\n{rpcs}], clauses: {clause_table} }}",
-        interface_id(model, service.name())?,
+        id,
         needs(file),
         file.name(),
         hash(file)

@@ -1,6 +1,6 @@
 //! The arguments of the command line.
 
-use crate::command::{explain, init, list, mutants, proxy, report, run, serve, validate};
+use crate::command::{explain, init, list, mutants, pattern, proxy, report, run, serve, validate};
 use crate::init::Language;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use prism_runner::{
@@ -66,6 +66,9 @@ enum Command {
     /// Run the reference proxy; `run --via-proxy` starts it in front of every driver.
     #[command(after_help = "Example:\n  prism-conformance proxy --config proxy.yaml")]
     Proxy(prism_proxy::command::Arguments),
+    /// Run a reference pattern over the backends that its configuration binds to its slots.
+    #[command(after_help = "Example:\n  prism-conformance pattern producer --config producer.yaml")]
+    Pattern(prism_patterns::command::Arguments),
 }
 
 /// Where backends are declared.
@@ -79,9 +82,14 @@ pub struct RegistryArgs {
 /// What to select.
 #[derive(Debug, Clone, Args)]
 pub struct SelectionArgs {
-    /// A backend (its default set-ups) or backend@set-up; can be repeated. Default: every backend.
+    /// A backend (its default set-ups) or backend@set-up; can be repeated. Default: every backend, unless patterns are
+    /// named.
     #[arg(long, value_name = "NAME")]
     pub backend: Vec<String>,
+    /// A pattern (every binding of its slots that is tried), or one binding as `list` shows it; `*` stands for any
+    /// characters; can be repeated. Default: every pattern, unless backends are named.
+    #[arg(long, value_name = "NAME")]
+    pub pattern: Vec<String>,
     /// An interface, or `lifecycle` or `clock`; can be repeated. Default: all.
     #[arg(long, value_name = "ID")]
     pub interface: Vec<String>,
@@ -98,6 +106,7 @@ impl SelectionArgs {
             interfaces: self.interface.clone(),
             cases: self.case.clone(),
             required: required.to_vec(),
+            patterns: self.pattern.clone(),
             routes: Vec::new(),
         }
     }
@@ -370,6 +379,7 @@ impl Cli {
             Command::Init(args) => init::init(&args),
             Command::Serve(args) => serve::serve(&args),
             Command::Proxy(args) => proxy::proxy(args),
+            Command::Pattern(args) => pattern::pattern(args),
         };
         match result {
             Ok(code) => code,

@@ -4,6 +4,7 @@ pub mod explain;
 pub mod init;
 pub mod list;
 pub mod mutants;
+pub mod pattern;
 pub mod proxy;
 pub mod report;
 pub mod run;
@@ -13,9 +14,18 @@ pub mod validate;
 
 pub use trouble::Trouble;
 
-use crate::{builtins, cli::RegistryArgs};
+use crate::{
+    builtins,
+    cli::RegistryArgs,
+    patterns::{self, ReferencePatterns},
+};
 use miette::{GraphicalReportHandler, GraphicalTheme};
-use prism_runner::registry::{Registry, Source};
+use prism_runner::{
+    PlannedTarget, Selection,
+    pattern::PatternCommand,
+    plan, plan_patterns,
+    registry::{Registry, Source},
+};
 use prism_yaml::Problems;
 use std::io::{self, IsTerminal, Write};
 
@@ -45,9 +55,30 @@ pub(crate) fn colour() -> bool {
     io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-/// The built-in backends and those of the folders.
+/// Plans backends and patterns; where some of one kind are named, only those of that kind.
+pub(crate) fn planned(registry: &Registry, selection: &Selection) -> Result<Vec<PlannedTarget>, Trouble> {
+    let trouble = |error: prism_runner::PlanError| Trouble::usage(error.to_string());
+    let everything = selection.backends.is_empty() && selection.patterns.is_empty();
+    let mut targets = Vec::new();
+    if everything || !selection.backends.is_empty() {
+        targets.extend(plan(registry, selection).map_err(trouble)?);
+    }
+    if everything || !selection.patterns.is_empty() {
+        targets.extend(plan_patterns(registry, selection, &ReferencePatterns).map_err(trouble)?);
+    }
+    Ok(targets)
+}
+
+/// This program as the one that runs a pattern.
+pub(crate) fn pattern_command() -> Option<PatternCommand> {
+    let program = std::env::current_exe().ok()?;
+    Some(PatternCommand { program, arguments: vec!["pattern".to_owned()] })
+}
+
+/// The built-in backends and patterns and those of the folders.
 pub(crate) fn registry(args: &RegistryArgs) -> Result<Registry, Trouble> {
     let mut sources = builtins::sources();
+    sources.extend(patterns::sources());
     sources.extend(args.registry.iter().cloned().map(Source::Folder));
     Registry::load(&sources).map_err(|errors| Trouble::usage(render(&errors)))
 }

@@ -4,6 +4,8 @@
 //! mutant is killed by a case that passes on the unchanged reference driver and says `fail` (or `undeclared`, which is
 //! how an undeclared interface fails) on the mutant; a time-out or an error kills nothing.
 
+mod patterns;
+
 use crate::builtins;
 use futures::stream::{self, StreamExt};
 use prism_driver_kit::Host;
@@ -13,6 +15,7 @@ use prism_mutants::{Mutant, Subject};
 use prism_reports::{Outcome, event::CaseFinished};
 use prism_runner::{
     execute::{Execution, execute},
+    pattern::PatternCommand,
     plan::matches,
     registry::Registry,
     target::{DriverAccess, Launcher, Target, TargetSpec},
@@ -38,6 +41,8 @@ pub struct MatrixOptions {
     pub effort: Effort,
     /// How many mutants are tried at once.
     pub jobs: usize,
+    /// How a pattern is started as a process, for the cases that kill it.
+    pub pattern_command: Option<PatternCommand>,
 }
 
 /// What came of it.
@@ -118,11 +123,25 @@ const NARROW: &[&str] = &["keyvalue_basic"];
 /// How long a case may take before it counts as a time-out.
 const LIMIT: Duration = Duration::from_mins(1);
 
-/// A subject for cases: a way to launch drivers, and what is declared of them.
+/// A subject for cases: a way to its instances, and what is declared of them.
 struct Trial {
-    launcher: Launcher,
+    access: DriverAccess,
+    settings: BTreeMap<String, String>,
     declaration: Declaration,
     cases: Vec<Case>,
+}
+
+impl Trial {
+    /// Of memstore, or what stands in front of it.
+    fn of_driver(launcher: Launcher, declaration: Declaration, cases: Vec<Case>) -> Self {
+        Self { access: DriverAccess::Launch(launcher), settings: settings(), declaration, cases }
+    }
+}
+
+/// What memstore is initialized with: its own store, and the clock of tests.
+fn settings() -> BTreeMap<String, String> {
+    let store = format!("kill-matrix-{:08x}", rand::random::<u32>());
+    BTreeMap::from([("clock".to_owned(), "virtual".to_owned()), ("store".to_owned(), store)])
 }
 
 /// Runs the matrix; `progress` is told about every mutant that is done.
@@ -148,12 +167,8 @@ pub async fn run(
     let mut broken = BTreeMap::new();
     for (launcher, declaration) in [(full(), declaration.clone()), (narrow(), narrowed(&declaration))] {
         let cases = suite::called_for(&declaration).into_iter().filter(wanted).collect();
-        for finished in try_out(Trial { launcher, declaration, cases }, options, &watchdog).await? {
-            if !finished.outcome.proves() {
-                let why = finished.failure.map(|failure| failure.message).unwrap_or_default();
-                broken.insert(finished.case, format!("{}: {why}", finished.outcome));
-            }
-        }
+        let trial = Trial::of_driver(launcher, declaration, cases);
+        broken.extend(not_green(try_out(trial, options, &watchdog).await?));
     }
 
     let against = |mutant: &Mutant, only: Option<&str>| {
@@ -165,7 +180,7 @@ pub async fn run(
     };
     let mut looks: Vec<Look> = stream::iter(&chosen)
         .map(|mutant| async {
-            let look = look(mutant, against(mutant, None), options, &watchdog).await?;
+            let look = look(mutant.id, mutant.sentence, against(mutant, None), options, &watchdog).await?;
             progress(&look.row);
             Ok(look)
         })
@@ -178,18 +193,31 @@ pub async fn run(
     // Some faults show only in what happens at the same time, and the many trials before left them no time to. What
     // has survived or killed nothing is looked at again while nothing else runs.
     for (mutant, look) in chosen.iter().zip(&mut looks).filter(|(_, look)| look.row.killed_by.is_empty()) {
-        look.again(self::look(mutant, against(mutant, None), options, &watchdog).await?);
+        let trial = against(mutant, None);
+        look.again(self::look(mutant.id, mutant.sentence, trial, options, &watchdog).await?);
     }
     for case in KillMatrix::of(options.seed, &looks, &broken).idle() {
         for (mutant, look) in chosen.iter().zip(&mut looks).filter(|(_, look)| look.tried.contains(&case.id))
         {
-            look.again(self::look(mutant, against(mutant, Some(&case.id)), options, &watchdog).await?);
+            let trial = against(mutant, Some(&case.id));
+            look.again(self::look(mutant.id, mutant.sentence, trial, options, &watchdog).await?);
             if look.row.killed_by.contains(&case.id) {
                 break;
             }
         }
     }
+    let of_patterns = patterns::run(registry, options, &watchdog, &progress).await?;
+    broken.extend(of_patterns.broken);
+    looks.extend(of_patterns.looks);
     Ok(KillMatrix::of(options.seed, &looks, &broken))
+}
+
+/// Cases that are not as they should be, with what they say.
+fn not_green(results: Vec<CaseFinished>) -> impl Iterator<Item = (String, String)> {
+    results.into_iter().filter(|finished| !finished.outcome.proves()).map(|finished| {
+        let why = finished.failure.map(|failure| failure.message).unwrap_or_default();
+        (finished.case, format!("{}: {why}", finished.outcome))
+    })
 }
 
 /// What became of a mutant, and which cases it was tried on.
@@ -208,20 +236,15 @@ impl Look {
 }
 
 async fn look(
-    mutant: &Mutant,
+    id: &'static str,
+    sentence: &'static str,
     trial: Trial,
     options: &MatrixOptions,
     watchdog: &Watchdog,
 ) -> Result<Look, String> {
     let tried = trial.cases.iter().map(|case| case.id.clone()).collect();
-    let mut row = MutantRow {
-        id: mutant.id,
-        sentence: mutant.sentence,
-        killed_by: BTreeSet::new(),
-        disturbed: BTreeMap::new(),
-    };
-    let results =
-        try_out(trial, options, watchdog).await.map_err(|error| format!("{}: {error}", mutant.id))?;
+    let mut row = MutantRow { id, sentence, killed_by: BTreeSet::new(), disturbed: BTreeMap::new() };
+    let results = try_out(trial, options, watchdog).await.map_err(|error| format!("{id}: {error}"))?;
     for finished in results {
         match finished.outcome {
             Outcome::Fail | Outcome::Undeclared => {
@@ -264,21 +287,20 @@ fn trial(mutant: &Mutant, declaration: &Declaration) -> Trial {
     let cases =
         |declaration: &Declaration| suite::called_for(declaration).into_iter().filter(concerns).collect();
     match &mutant.subject {
-        Subject::Endpoint(make) => Trial {
-            launcher: wrapped(&full(), make()),
-            declaration: declaration.clone(),
-            cases: cases(declaration),
-        },
+        Subject::Endpoint(make) => {
+            Trial::of_driver(wrapped(&full(), make()), declaration.clone(), cases(declaration))
+        }
         Subject::Refusals(make) => {
             let less = narrowed(declaration);
-            Trial { launcher: wrapped(&narrow(), make()), cases: cases(&less), declaration: less }
+            let cases = cases(&less);
+            Trial::of_driver(wrapped(&narrow(), make()), less, cases)
         }
         Subject::Undeclared(hidden) => {
             let mut less = declaration.clone();
             less.interfaces.remove(*hidden);
             let cases =
                 suite::called_for(&less).into_iter().filter(|case| case.interface() == *hidden).collect();
-            Trial { launcher: full(), declaration: less, cases }
+            Trial::of_driver(full(), less, cases)
         }
         Subject::Declares { interface, name, value } => {
             let mut other = declaration.clone();
@@ -297,7 +319,8 @@ fn trial(mutant: &Mutant, declaration: &Declaration) -> Trial {
             if let (Some(traits), Some(value)) = (traits, parsed) {
                 traits.set(name, value);
             }
-            Trial { launcher: full(), cases: cases(&other), declaration: other }
+            let cases = cases(&other);
+            Trial::of_driver(full(), other, cases)
         }
     }
 }
@@ -307,21 +330,17 @@ async fn try_out(
     options: &MatrixOptions,
     watchdog: &Watchdog,
 ) -> Result<Vec<CaseFinished>, String> {
-    let Trial { launcher, declaration, cases } = trial;
+    let Trial { access, settings, declaration, cases } = trial;
     let run = format!("{:08x}", rand::random::<u32>());
     let spec = TargetSpec {
         label: "memstore".to_owned(),
         declaration,
-        settings: BTreeMap::from([
-            ("clock".to_owned(), "virtual".to_owned()),
-            ("store".to_owned(), format!("kill-matrix-{run}")),
-        ]),
+        settings,
         concurrency: 16,
         effort: Some(options.effort),
         proxy: None,
     };
-    let target =
-        Target::start(spec, DriverAccess::Launch(launcher), watchdog.clone(), Duration::from_secs(5)).await?;
+    let target = Target::start(spec, access, watchdog.clone(), Duration::from_secs(5)).await?;
     let target = Arc::new(target);
     let results = stream::iter(cases.iter().enumerate())
         .map(|(index, case)| {
@@ -346,7 +365,10 @@ async fn try_out(
 }
 
 /// Cases that may kill nothing in the matrix, each with its reason.
-const EXEMPT: &[(&str, &str)] = &[];
+const EXEMPT: &[(&str, &str)] = &[(
+    "pattern_slots/sigterm_ends_it",
+    "it looks at the exit code of the program, which no twist of slots or answers changes",
+)];
 
 /// Why a case may kill nothing; `None` where it may not.
 pub fn exemption(case: &str) -> Option<&'static str> {

@@ -3,14 +3,27 @@
 use prism_conformance::{
     builtins,
     kill_matrix::{self, MatrixOptions},
+    patterns,
 };
-use prism_runner::registry::Registry;
+use prism_runner::{
+    pattern::PatternCommand,
+    registry::{Registry, Source},
+};
 use prism_suites::Effort;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_mutant_is_killed_and_every_case_kills() {
-    let registry = Registry::load(&builtins::sources()).expect("no mistakes");
-    let options = MatrixOptions { mutants: vec![], cases: vec![], seed: 1, effort: Effort::Quick, jobs: 8 };
+    let sources: Vec<Source> = builtins::sources().into_iter().chain(patterns::sources()).collect();
+    let registry = Registry::load(&sources).expect("no mistakes");
+    let program = env!("CARGO_BIN_EXE_prism-conformance").into();
+    let options = MatrixOptions {
+        mutants: vec![],
+        cases: vec![],
+        seed: 1,
+        effort: Effort::Quick,
+        jobs: 8,
+        pattern_command: Some(PatternCommand { program, arguments: vec!["pattern".to_owned()] }),
+    };
     let matrix = kill_matrix::run(&registry, &options, |_| {}).await.expect("the reference driver runs");
     assert_eq!(matrix.broken, [], "cases that are not green on the reference driver");
     let survivors: Vec<&str> = matrix.survivors().map(|mutant| mutant.id).collect();

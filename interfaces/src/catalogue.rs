@@ -84,14 +84,14 @@ impl fmt::Display for Level {
     }
 }
 
-/// The interface with this id, among those that backends declare.
+/// The interface with this id, among those that backends declare and those that patterns serve.
 pub fn interface(id: &str) -> Option<&'static InterfaceSpec> {
-    INTERFACES.iter().find(|interface| interface.id == id)
+    INTERFACES.iter().chain(PATTERNS).find(|interface| interface.id == id)
 }
 
-/// Every service with clauses: the interfaces, the lifecycle and the clock.
+/// Everything with clauses: the interfaces, the patterns, the lifecycle and the clock.
 pub fn services() -> impl Iterator<Item = &'static InterfaceSpec> {
-    INTERFACES.iter().chain([&LIFECYCLE, &CLOCK])
+    INTERFACES.iter().chain(PATTERNS).chain([&LIFECYCLE, &CLOCK])
 }
 
 /// Every clause: the general ones first, then each service's.

@@ -2,7 +2,7 @@
 
 use crate::{SettingSpec, Settings};
 use async_trait::async_trait;
-use prism_interfaces::{Fault, Namespace};
+use prism_interfaces::{Fault, Namespace, catalogue, lifecycle::v1::InterfaceDescription};
 use tonic::{Status, service::Routes};
 
 /// What a driver says of itself in every state.
@@ -29,11 +29,31 @@ pub struct InterfaceInfo {
     pub traits: &'static [(&'static str, &'static str)],
 }
 
+impl InterfaceInfo {
+    /// As Describe tells it.
+    pub fn description(&self) -> InterfaceDescription {
+        InterfaceDescription {
+            id: self.id.to_owned(),
+            proto_hash: catalogue::interface(self.id)
+                .map(|spec| spec.proto_hash.to_owned())
+                .unwrap_or_default(),
+            traits: self.traits.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+        }
+    }
+}
+
 /// A driver that can be started.
 #[async_trait]
 pub trait Driver: Send + Sync + 'static {
     /// Who it is.
     fn info(&self) -> DriverInfo;
+
+    /// Its interfaces with their traits as Describe tells them: those of [`Driver::info`], unless what they are follows
+    /// from something that is only known at run time.
+    fn described(&self) -> Vec<InterfaceDescription> {
+        let interfaces = self.info().interfaces;
+        interfaces.iter().map(InterfaceInfo::description).collect()
+    }
 
     /// Checks values that go beyond what [`SettingSpec`] can say; called by Initialize. Unknown names are refused
     /// before.

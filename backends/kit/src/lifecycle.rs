@@ -2,12 +2,12 @@
 
 use crate::{Driver, DriverInfo, RunningDriver, Settings, life::Life};
 use prism_interfaces::{
-    Fault, Namespace, catalogue,
+    Fault, Namespace,
     contract::v1::Reason,
     lifecycle::v1::{
         DescribeRequest, DescribeResponse, DrainRequest, DrainResponse, DropNamespaceRequest,
         DropNamespaceResponse, Health, HealthCheckRequest, HealthCheckResponse, InitializeRequest,
-        InitializeResponse, InterfaceDescription, StartRequest, StartResponse, StopRequest, StopResponse,
+        InitializeResponse, StartRequest, StartResponse, StopRequest, StopResponse,
         lifecycle_server::Lifecycle,
     },
     time,
@@ -109,18 +109,11 @@ impl Machine {
 #[tonic::async_trait]
 impl Lifecycle for Machine {
     async fn describe(&self, _: Request<DescribeRequest>) -> Result<Response<DescribeResponse>, Status> {
-        let interfaces = self.info.interfaces.iter().map(|interface| InterfaceDescription {
-            id: interface.id.to_owned(),
-            proto_hash: catalogue::interface(interface.id)
-                .map(|spec| spec.proto_hash.to_owned())
-                .unwrap_or_default(),
-            traits: interface.traits.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
-        });
         Ok(Response::new(DescribeResponse {
             name: self.info.name.to_owned(),
             version: self.info.version.to_owned(),
             server_version: self.started().map(|started| started.server_version.clone()).unwrap_or_default(),
-            interfaces: interfaces.collect(),
+            interfaces: self.driver.described(),
         }))
     }
 

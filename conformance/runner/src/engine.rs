@@ -4,14 +4,16 @@ use crate::{
     driver::{CommandDriver, remote},
     execute::{Execution, execute},
     lines::with_lines,
+    pattern::{Composed, PatternBench, PatternCommand, Patterns},
     plan::PlannedTarget,
-    provision::{self, Mode, NotProvisioned, Server, provision},
+    provision::{self, Mode, NotProvisioned, Server},
     proxied::ProxyCommand,
     records::{not_measurable, planned, ready},
-    registry::DriverSpec,
+    registry::{Backend, Composition, DriverSpec},
     secrets::Secrets,
+    servers::{self, Servers, TargetServers},
     smoke::smoke,
-    target::{DriverAccess, Launcher, Target, TargetSpec},
+    target::{self, DriverAccess, Launcher, Target, TargetSpec},
 };
 use futures::{
     future::join_all,
@@ -25,6 +27,7 @@ use prism_suites::{Case, Effort, Instance, Watchdog};
 use rand::{SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 use std::{
+    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -60,6 +63,10 @@ pub struct RunOptions {
     pub mode: Mode,
     /// How the proxy is started that targets by [`Route::Proxy`](prism_reports::event::Route::Proxy) are reached through.
     pub proxy: Option<ProxyCommand>,
+    /// The patterns of this program.
+    pub patterns: Option<Arc<dyn Patterns>>,
+    /// How a pattern is started as a process, for the cases that kill it.
+    pub pattern_command: Option<PatternCommand>,
     /// Arguments that every reproduce line needs, such as `--registry DIR`, each with a space in front.
     pub reproduce_with: String,
 }
@@ -81,6 +88,7 @@ pub async fn run(
         context: provision::Context::new(&options.run_id).with_ready_within(options.start_limit),
         watchdog: Watchdog::start(),
         options,
+        servers: Servers::default(),
         events,
         cancel,
     };
@@ -92,8 +100,16 @@ pub async fn run(
         .collect();
     while all.next().await.is_some() {}
     drop(all);
+    let Run { servers, events, context, .. } = run;
+    for (name, error) in servers.stop().await {
+        let of_it = targets.iter().filter(|target| target.name == name);
+        for target in of_it {
+            let failed = TargetFailed { target: target.label.clone(), reason: error.to_string() };
+            let _ = events.send(EventKind::TargetFailed(failed));
+        }
+    }
     // What was still being started when the run was ended.
-    for container in provision::remove_leftovers(&run.context).await {
+    for container in provision::remove_leftovers(&context).await {
         tracing::info!(container, "removed a container that was still starting");
     }
 }
@@ -101,6 +117,8 @@ pub async fn run(
 struct Run {
     builtins: Builtins,
     context: provision::Context,
+    /// What several targets can stand on.
+    servers: Servers,
     watchdog: Watchdog,
     options: RunOptions,
     events: UnboundedSender<EventKind>,
@@ -116,15 +134,17 @@ async fn on_one_server(run: &Run, group: &[(usize, &PlannedTarget)]) {
         .collect();
     let Some(first) = targets.first() else { return };
     let began = Instant::now();
-    let PlannedTarget { backend, setup, .. } = first.planned;
-    let server = tokio::select! {
+    let got = tokio::select! {
         () = run.cancel.cancelled() => return,
-        server = provision(backend, setup, run.options.mode, &run.context) => server,
+        got = provisioned(run, first.planned) => got,
     };
-    match server {
-        Ok(server) => {
-            join_all(targets.into_iter().map(|target| target.run(&server, began))).await;
-            if let Err(error) = server.stop().await {
+    match got {
+        Ok(servers) => {
+            join_all(targets.into_iter().map(|target| target.run(&servers, began))).await;
+            // One that others stand on as well is taken away at the end of the run.
+            if !first_needs_server(group)
+                && let Err(error) = servers::stop(servers.own).await
+            {
                 for (index, planned) in group {
                     TargetRun::new(run, *index, planned).failed(error.to_string());
                 }
@@ -143,6 +163,21 @@ async fn on_one_server(run: &Run, group: &[(usize, &PlannedTarget)]) {
             }
         }
     }
+}
+
+fn first_needs_server(group: &[(usize, &PlannedTarget)]) -> bool {
+    group.first().is_some_and(|(_, planned)| planned.setup.needs_server())
+}
+
+/// Everything that a target stands on.
+async fn provisioned(run: &Run, planned: &PlannedTarget) -> Result<TargetServers, NotProvisioned> {
+    let (mode, context) = (run.options.mode, &run.context);
+    let slots = match &planned.backend.driver {
+        DriverSpec::Pattern(composition) => run.servers.of_slots(&composition.slots, mode, context).await?,
+        _ => Vec::new(),
+    };
+    let own = run.servers.get(&planned.backend, &planned.setup, mode, context).await?;
+    Ok(TargetServers { own, slots })
 }
 
 /// One target of a run.
@@ -167,8 +202,10 @@ impl<'a> TargetRun<'a> {
         self.emit(EventKind::TargetFailed(TargetFailed { target: self.planned.label.clone(), reason }));
     }
 
-    async fn run(mut self, server: &Server, began: Instant) {
-        self.secrets.add_passwords(&server.settings);
+    async fn run(mut self, server: &TargetServers, began: Instant) {
+        for server in std::iter::once(&server.own).chain(&server.slots) {
+            self.secrets.add_passwords(&server.settings);
+        }
         let cancel = self.run.cancel.clone();
         let started = tokio::select! {
             () = cancel.cancelled() => return,
@@ -183,6 +220,7 @@ impl<'a> TargetRun<'a> {
                     DriverSpec::Builtin(_) | DriverSpec::Command(_) => {
                         format!("the driver did not start: {reason}")
                     }
+                    DriverSpec::Pattern(_) => format!("the pattern did not start: {reason}"),
                 };
                 let of_server = server.logs().await;
                 let heading = if of_server.is_empty() { "" } else { "\nlast lines of the server:" };
@@ -196,11 +234,11 @@ impl<'a> TargetRun<'a> {
         }
     }
 
-    async fn start(&mut self, server: &Server) -> Result<Target, String> {
-        let Run { builtins, context, options, .. } = self.run;
-        let backend = &self.planned.backend;
+    /// The way to the driver of a backend on a server.
+    fn access(&mut self, backend: &Backend, server: &Server) -> Result<DriverAccess, String> {
+        let Run { builtins, context, .. } = self.run;
         let variable = |name: &str| context.variable(name);
-        let access = match &backend.driver {
+        Ok(match &backend.driver {
             DriverSpec::Builtin(name) => {
                 let launcher = builtins(name);
                 DriverAccess::Launch(launcher.ok_or_else(|| format!("there is no built-in driver `{name}`"))?)
@@ -213,12 +251,52 @@ impl<'a> TargetRun<'a> {
                 let driver = CommandDriver::new(command, &server.settings, &backend.origin, context)?;
                 DriverAccess::Command(Arc::new(driver))
             }
-        };
-        // An endpoint that does not answer now was never started by us, so there is no use in waiting for it.
-        let patience = match access {
-            DriverAccess::Launch(_) | DriverAccess::Command(_) => options.start_limit,
+            DriverSpec::Pattern(_) => return Err("a pattern is not bound to a slot".to_owned()),
+        })
+    }
+
+    /// Starts what is bound to the slots of a pattern, and binds it.
+    async fn compose(
+        &mut self,
+        composition: &Composition,
+        servers: &TargetServers,
+    ) -> Result<DriverAccess, String> {
+        let options = &self.run.options;
+        let patterns = options.patterns.clone().ok_or("this program has no patterns")?;
+        let (builtin, mut slots) = (composition.pattern.builtin.as_str(), BTreeMap::new());
+        let mut under = Vec::new();
+        for (bound, server) in composition.slots.iter().zip(&servers.slots) {
+            let access = self.access(&bound.backend, server)?;
+            let patience = self.patience(&access);
+            let started = target::start(access, server.settings.clone(), patience).await;
+            let started = started.map_err(|why| format!("{} in slot `{}`: {why}", bound.name, bound.slot))?;
+            slots.insert(bound.slot.clone(), started.shared());
+            under.push(started);
+        }
+        let launch = patterns.bind(builtin, slots.clone()).await?;
+        let command = options.pattern_command.clone();
+        let bench = Arc::new(PatternBench::new(patterns, builtin, slots, command));
+        Ok(DriverAccess::Pattern(Arc::new(Composed { launch, bench, under })))
+    }
+
+    /// An endpoint that does not answer now was never started by us, so there is no use in waiting for it.
+    fn patience(&self, access: &DriverAccess) -> Duration {
+        match access {
+            DriverAccess::Launch(_) | DriverAccess::Command(_) | DriverAccess::Pattern(_) => {
+                self.run.options.start_limit
+            }
             DriverAccess::Endpoint(_) => Duration::ZERO,
+        }
+    }
+
+    async fn start(&mut self, servers: &TargetServers) -> Result<Target, String> {
+        let (options, server) = (&self.run.options, &servers.own);
+        let backend = &self.planned.backend;
+        let access = match &backend.driver {
+            DriverSpec::Pattern(composition) => self.compose(composition, servers).await?,
+            _ => self.access(backend, server)?,
         };
+        let patience = self.patience(&access);
         let spec = TargetSpec {
             label: self.planned.label.clone(),
             declaration: backend.declaration.clone(),
@@ -236,7 +314,7 @@ impl<'a> TargetRun<'a> {
     }
 
     /// The smoke stage, then the cases.
-    async fn measure(&self, target: &Arc<Target>, server: &Server, began: Instant) {
+    async fn measure(&self, target: &Arc<Target>, server: &TargetServers, began: Instant) {
         let namespace = format!("pc-{}-{}-smoke", self.run.options.run_id, self.index);
         let spoken = tokio::select! {
             () = self.run.cancel.cancelled() => return,
@@ -250,7 +328,7 @@ impl<'a> TargetRun<'a> {
         self.cases(target, server).await;
     }
 
-    async fn cases(&self, target: &Arc<Target>, server: &Server) {
+    async fn cases(&self, target: &Arc<Target>, server: &TargetServers) {
         let (alone, together) = order(self.planned, target, self.run.options.seed);
         let broken = CancellationToken::new();
         let cancel = &self.run.cancel;
@@ -313,9 +391,14 @@ impl<'a> TargetRun<'a> {
             limit: options.case_limit,
             keep: options.keep,
             reproduce: format!(
-                "prism-conformance run{} --backend {} --case {} --seed {} --effort {}{}",
+                "prism-conformance run{} --{} {} --case {} --seed {} --effort {}{}",
                 options.reproduce_with,
-                self.planned.name,
+                if matches!(self.planned.backend.driver, DriverSpec::Pattern(_)) {
+                    "pattern"
+                } else {
+                    "backend"
+                },
+                shell_word(&self.planned.name),
                 case.id,
                 options.seed,
                 target.effort,
@@ -329,7 +412,7 @@ impl<'a> TargetRun<'a> {
         &self,
         mut finished: CaseFinished,
         target: &Target,
-        server: &Server,
+        server: &TargetServers,
         broken: &CancellationToken,
     ) {
         let outcome = finished.outcome;
@@ -350,6 +433,11 @@ impl<'a> TargetRun<'a> {
             self.run.cancel.cancel();
         }
     }
+}
+
+/// The name of a target as a shell takes it: that of a binding has brackets, which a shell would take for a pattern.
+fn shell_word(name: &str) -> String {
+    if name.contains('[') { format!("'{name}'") } else { name.to_owned() }
 }
 
 /// The cases that run alone, and those that run together, each with its number in the plan.

@@ -5,12 +5,13 @@ use crate::{
         Budget, CommandDriver, DriverProcess, Ending as _, Stopping, Supervised, Watch,
         bring_up::{Before, bring_up, explain},
     },
+    pattern::Composed,
     proxied::{Front, Proxied, ProxyCommand},
     target::Launcher,
 };
 use async_trait::async_trait;
 use prism_interfaces::Endpoint;
-use prism_suites::{Failure, FreshInstance, Instances, client::Lifecycle};
+use prism_suites::{Bench, Failure, FreshInstance, Instances, client::Lifecycle};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
@@ -34,6 +35,8 @@ pub(crate) struct TargetInstances {
     settings: BTreeMap<String, String>,
     /// Where calls go through a proxy.
     proxies: Option<Proxies>,
+    /// Where it is a pattern.
+    composed: Option<Arc<Composed>>,
 }
 
 /// The proxies in front of the instances.
@@ -64,12 +67,18 @@ impl TargetInstances {
     /// Of a launcher, which made the shared instance as well; that one runs.
     pub(crate) fn launched(launch: Launcher, shared: Endpoint, settings: BTreeMap<String, String>) -> Self {
         let second = OnceCell::new();
-        Self { kind: Kind::Launched { launch, shared, second }, settings, proxies: None }
+        Self { kind: Kind::Launched { launch, shared, second }, settings, proxies: None, composed: None }
+    }
+
+    /// The same, of a pattern.
+    pub(crate) fn over(mut self, composed: Arc<Composed>) -> Self {
+        self.composed = Some(composed);
+        self
     }
 
     /// One instance that somebody else runs.
     pub(crate) fn elsewhere(endpoint: Endpoint, settings: BTreeMap<String, String>) -> Self {
-        Self { kind: Kind::Elsewhere(endpoint), settings, proxies: None }
+        Self { kind: Kind::Elsewhere(endpoint), settings, proxies: None, composed: None }
     }
 
     /// Starts the shared instance of a driver that is a process.
@@ -82,7 +91,7 @@ impl TargetInstances {
         let settings = driver.settings().clone();
         let second = OnceCell::new();
         let processes = Processes { driver, budget, shared, second, stopping: Stopping::default() };
-        Ok(Self { kind: Kind::Processes(Box::new(processes)), settings, proxies: None })
+        Ok(Self { kind: Kind::Processes(Box::new(processes)), settings, proxies: None, composed: None })
     }
 
     /// Puts a proxy in front of the instances, each a process of its own.
@@ -143,8 +152,15 @@ impl TargetInstances {
         }
     }
 
-    /// Ends what was started here. An instance of somebody else's stays as it is.
+    /// Ends what was started here, a pattern before what is in its slots. An instance of somebody else's stays as it is.
     pub(crate) async fn stop(&self) {
+        self.stop_own().await;
+        for under in self.composed.iter().flat_map(|composed| &composed.under) {
+            under.stop_own().await;
+        }
+    }
+
+    async fn stop_own(&self) {
         if let Some(Proxies { front, shared, second }) = &self.proxies {
             let second = async {
                 if let Some(second) = second.get() {
@@ -316,6 +332,10 @@ impl CaseInstances {
 
 #[async_trait]
 impl Instances for CaseInstances {
+    fn bench(&self) -> Option<Arc<dyn Bench>> {
+        self.all.composed.as_ref().map(|composed| Arc::clone(&composed.bench))
+    }
+
     async fn second(&self) -> Result<Endpoint, Failure> {
         let direct = self.second_direct().await?;
         let Some(proxies) = &self.all.proxies else { return Ok(direct) };

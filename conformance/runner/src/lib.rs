@@ -4,6 +4,7 @@
 //! - [`provision`]: the servers that drivers need, found or started, and taken away again.
 //! - [`mod@plan`]: which cases run against which targets.
 //! - [`driver`]: drivers that are processes of the run, or endpoints of somebody else.
+//! - [`pattern`]: patterns over the drivers of backends, as targets.
 //! - [`proxied`]: the way to a driver through a proxy.
 //! - [`target`]: a driver that runs.
 //! - [`engine`]: the plan, carried out.
@@ -13,17 +14,20 @@ pub mod driver;
 pub mod engine;
 pub mod execute;
 mod instances;
+pub mod pattern;
 pub mod plan;
 pub mod provision;
 pub mod proxied;
 mod records;
 pub mod registry;
 mod secrets;
+mod servers;
 mod smoke;
 pub mod target;
 
 use prism_process::{self as process, lines};
 
+pub use pattern::{Patterns, plan_patterns};
 pub use plan::{PlanError, PlannedTarget, Selection, plan};
 pub use records::clauses;
 pub use target::{DriverAccess, Launcher, Target, TargetSpec};

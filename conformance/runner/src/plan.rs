@@ -16,6 +16,8 @@ pub struct Selection {
     pub cases: Vec<String>,
     /// Backends, as in `backends`, without which the run is incomplete.
     pub required: Vec<String>,
+    /// Patterns, as `name` or as the label of one binding, in which `*` stands for any characters.
+    pub patterns: Vec<String>,
     /// How each target is reached, once for each; empty means directly.
     pub routes: Vec<Route>,
 }
@@ -40,7 +42,7 @@ pub struct PlannedTarget {
 }
 
 impl PlannedTarget {
-    fn reached(&self, route: Route) -> Self {
+    pub(crate) fn reached(&self, route: Route) -> Self {
         let label = match route {
             Route::Direct => self.name.clone(),
             Route::Proxy => format!("{} via proxy", self.name),
@@ -74,7 +76,11 @@ pub enum PlanError {
     RequiredNotSelected(String),
 }
 
-fn unknown<'a>(kind: &'static str, name: &str, known: impl IntoIterator<Item = &'a str>) -> PlanError {
+pub(crate) fn unknown<'a>(
+    kind: &'static str,
+    name: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> PlanError {
     let known: Vec<&str> = known.into_iter().collect();
     PlanError::Unknown {
         kind,
@@ -116,24 +122,39 @@ pub fn plan(registry: &Registry, selection: &Selection) -> Result<Vec<PlannedTar
     let routes = if selection.routes.is_empty() { &[Route::Direct][..] } else { &selection.routes };
     targets = targets.iter().flat_map(|target| routes.iter().map(|route| target.reached(*route))).collect();
     for target in &mut targets {
-        let clock = target.setup.embedded.as_ref().and_then(|settings| settings.get("clock"));
-        let virtual_clock = clock.is_some_and(|clock| clock == "virtual");
-        target.cases = suite::called_for(&target.backend.declaration)
-            .into_iter()
-            .filter(|case| virtual_clock || !case.needs_clock)
-            .filter(|case| {
-                selection.interfaces.is_empty()
-                    || selection.interfaces.iter().any(|id| id == case.interface())
-            })
-            .filter(|case| {
-                selection.cases.is_empty() || selection.cases.iter().any(|pattern| matches(pattern, &case.id))
-            })
-            .collect();
+        let virtual_clock = has_virtual_clock(&target.setup);
+        let cases = suite::called_for(&target.backend.declaration);
+        target.cases = selection.select(cases, virtual_clock);
     }
     Ok(targets)
 }
 
-fn find<'a>(registry: &'a Registry, name: &str) -> Result<Vec<(&'a Backend, &'a Setup)>, PlanError> {
+/// Whether a set-up has the clock of tests.
+pub(crate) fn has_virtual_clock(setup: &Setup) -> bool {
+    let clock = setup.embedded.as_ref().and_then(|settings| settings.get("clock"));
+    clock.is_some_and(|clock| clock == "virtual")
+}
+
+impl Selection {
+    /// Those of the cases that were asked for.
+    pub(crate) fn select(&self, cases: Vec<Case>, virtual_clock: bool) -> Vec<Case> {
+        cases
+            .into_iter()
+            .filter(|case| virtual_clock || !case.needs_clock)
+            .filter(|case| {
+                self.interfaces.is_empty() || self.interfaces.iter().any(|id| id == case.interface())
+            })
+            .filter(|case| {
+                self.cases.is_empty() || self.cases.iter().any(|pattern| matches(pattern, &case.id))
+            })
+            .collect()
+    }
+}
+
+pub(crate) fn find<'a>(
+    registry: &'a Registry,
+    name: &str,
+) -> Result<Vec<(&'a Backend, &'a Setup)>, PlanError> {
     let (backend_name, setup_name) = match name.split_once('@') {
         Some((backend, setup)) => (backend, Some(setup)),
         None => (name, None),
@@ -166,7 +187,7 @@ fn target(backend: &Backend, setup: &Setup) -> PlannedTarget {
 }
 
 /// The name of the backend alone for its first set-up, else with the set-up.
-fn setup_name(backend: &Backend, setup: &Setup) -> String {
+pub(crate) fn setup_name(backend: &Backend, setup: &Setup) -> String {
     if backend.setups.first().is_some_and(|first| first.name == setup.name) {
         backend.name.clone()
     } else {

@@ -86,7 +86,7 @@ pub async fn provision(
     context: &Context,
 ) -> Result<Server, NotProvisioned> {
     let mut settings = match &backend.driver {
-        DriverSpec::Builtin(_) => BTreeMap::new(),
+        DriverSpec::Builtin(_) | DriverSpec::Pattern(_) => BTreeMap::new(),
         DriverSpec::Endpoint(remote) => remote.settings.clone(),
         DriverSpec::Command(command) => command.settings.clone(),
     };

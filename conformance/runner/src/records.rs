@@ -1,6 +1,6 @@
 //! What the event log is told of targets and cases.
 
-use crate::{plan::PlannedTarget, provision::Server, registry::DriverSpec, target::Target};
+use crate::{plan::PlannedTarget, registry::DriverSpec, servers::TargetServers, target::Target};
 use prism_interfaces::{Clause, Level, catalogue, lifecycle::v1::InterfaceDescription, traits::Declaration};
 use prism_reports::{
     Outcome,
@@ -79,14 +79,15 @@ pub(crate) fn planned(target: &PlannedTarget) -> TargetPlanned {
 
 pub(crate) fn ready(
     planned: &PlannedTarget,
-    server: &Server,
+    servers: &TargetServers,
     target: &Target,
     took: Duration,
 ) -> TargetReady {
     let provision = match planned.backend.driver {
         DriverSpec::Endpoint(_) => "endpoint".to_owned(),
         DriverSpec::Command(_) => "command".to_owned(),
-        DriverSpec::Builtin(_) => server.kind.to_string(),
+        DriverSpec::Pattern(_) => "pattern".to_owned(),
+        DriverSpec::Builtin(_) => servers.own.kind.to_string(),
     };
     let described = &target.described;
     let known = |version: &str| (!version.is_empty()).then(|| version.to_owned());

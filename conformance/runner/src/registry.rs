@@ -1,4 +1,4 @@
-//! Which backends there are: every `backend.yaml`, found, parsed and checked.
+//! Which backends and patterns there are: every `backend.yaml` and `pattern.yaml`, found, parsed and checked.
 //!
 //! Everything that is wrong is told at once, each problem with its place and with what to write instead; a registry
 //! with a problem is no registry.
@@ -13,20 +13,22 @@ mod source;
 #[cfg(test)]
 mod tests;
 
+use prism_slots::PatternSpec;
 use prism_yaml::{Problem, Problems, nearest};
 use std::collections::BTreeMap;
 
 pub use backend::is_name;
 pub use model::{
-    Backend, Container, DriverCommand, DriverSpec, External, MetadataValue, Origin, Process, Remote, Setup,
-    Tls, TlsIdentity,
+    Backend, BoundBackend, Composition, Container, DriverCommand, DriverSpec, External, MetadataValue,
+    Origin, Process, Remote, Setup, Tls, TlsIdentity,
 };
 pub use source::Source;
 
-/// Every known backend, by name.
+/// Every known backend and pattern, by name.
 #[derive(Debug, Clone, Default)]
 pub struct Registry {
     backends: Vec<Backend>,
+    patterns: Vec<PatternSpec>,
 }
 
 impl Registry {
@@ -40,13 +42,21 @@ impl Registry {
             .iter()
             .filter_map(|source| match source {
                 Source::Builtin { name, .. } => Some(*name),
-                Source::Folder(_) => None,
+                Source::Pattern { .. } | Source::Folder(_) => None,
+            })
+            .collect();
+        let patterns_of_build: Vec<&str> = sources
+            .iter()
+            .filter_map(|source| match source {
+                Source::Pattern { name, .. } => Some(*name),
+                Source::Builtin { .. } | Source::Folder(_) => None,
             })
             .collect();
         let mut problems = Vec::new();
         let mut backends: Vec<Backend> = Vec::new();
-        let mut seen: BTreeMap<String, Origin> = BTreeMap::new();
-        for file in source::read_all(sources) {
+        let mut patterns: Vec<PatternSpec> = Vec::new();
+        let mut seen: BTreeMap<(&str, String), Origin> = BTreeMap::new();
+        for (kind, file) in source::read_all(sources) {
             let file = match file {
                 Ok(file) => file,
                 Err(problem) => {
@@ -54,26 +64,36 @@ impl Registry {
                     continue;
                 }
             };
-            let read = backend::read(&file, &builtins);
-            let mut found = read.problems;
-            if let Some((name, span)) = read.name {
-                if let Some(first) = seen.get(&name) {
-                    let message = format!("backend `{name}` is declared twice");
+            let (what, name, mut found) = match kind {
+                source::FileKind::Backend => {
+                    let read = backend::read(&file, &builtins);
+                    backends.extend(read.backend);
+                    ("backend", read.name, read.problems)
+                }
+                source::FileKind::Pattern => {
+                    let read = prism_slots::read(&file, &patterns_of_build);
+                    patterns.extend(read.pattern);
+                    ("pattern", read.name, read.problems)
+                }
+            };
+            if let Some((name, span)) = name {
+                if let Some(first) = seen.get(&(what, name.clone())) {
+                    let message = format!("{what} `{name}` is declared twice");
                     let help = format!(
                         "it is declared in {first} already; rename one of the two, or remove one file"
                     );
                     found.push(Problem::new(&file, span, message, "again here").help(help));
                 } else {
-                    seen.insert(name, Origin::new(&file, span));
+                    seen.insert((what, name), Origin::new(&file, span));
                 }
             }
             found.sort_by_key(Problem::start);
             problems.extend(found);
-            backends.extend(read.backend);
         }
         if problems.is_empty() {
             backends.sort_by(|left, right| left.name.cmp(&right.name));
-            Ok(Self { backends })
+            patterns.sort_by(|left, right| left.name.cmp(&right.name));
+            Ok(Self { backends, patterns })
         } else {
             Err(Problems::new("the registry", problems))
         }
@@ -82,6 +102,11 @@ impl Registry {
     /// All backends, sorted by name.
     pub fn backends(&self) -> &[Backend] {
         &self.backends
+    }
+
+    /// All patterns, sorted by name.
+    pub fn patterns(&self) -> &[PatternSpec] {
+        &self.patterns
     }
 
     /// The backend with this name.

@@ -6,6 +6,7 @@ use crate::{
         bring_up::{Before, bring_up_patiently, explain},
     },
     instances::TargetInstances,
+    pattern::Composed,
     proxied::ProxyCommand,
 };
 use prism_interfaces::{
@@ -35,6 +36,8 @@ pub enum DriverAccess {
     Command(Arc<CommandDriver>),
     /// One instance that somebody else runs.
     Endpoint(Endpoint),
+    /// A pattern over running backends.
+    Pattern(Arc<Composed>),
 }
 
 /// A started driver.
@@ -140,7 +143,8 @@ impl Target {
     }
 }
 
-async fn start(
+/// Starts the instance that cases share.
+pub(crate) async fn start(
     access: DriverAccess,
     settings: BTreeMap<String, String>,
     patience: Duration,
@@ -151,6 +155,11 @@ async fn start(
             let new = Before::New;
             let shared = bring_up_patiently(|| launch(), &settings, new, new, patience).await?;
             Ok(TargetInstances::launched(launch, shared, settings))
+        }
+        DriverAccess::Pattern(composed) => {
+            let (launch, new) = (Arc::clone(&composed.launch), Before::New);
+            let shared = bring_up_patiently(|| launch(), &settings, new, new, patience).await?;
+            Ok(TargetInstances::launched(launch, shared, settings).over(composed))
         }
         DriverAccess::Endpoint(endpoint) => {
             let any = Before::Anything;

@@ -2,16 +2,15 @@
 
 use crate::{
     cli::{ListArgs, TextFormat},
-    command::{Trouble, print, registry},
+    command::{Trouble, planned, print, registry},
 };
-use prism_runner::{PlannedTarget, plan};
+use prism_runner::PlannedTarget;
 use std::{fmt::Write as _, process::ExitCode};
 
 /// Lists the plan.
 pub fn list(args: &ListArgs) -> Result<ExitCode, Trouble> {
     let registry = registry(&args.registry)?;
-    let targets =
-        plan(&registry, &args.selection.selection(&[])).map_err(|error| Trouble::usage(error.to_string()))?;
+    let targets = planned(&registry, &args.selection.selection(&[]))?;
     if targets.iter().all(|target| target.cases.is_empty()) {
         return Err(Trouble::nothing("no case is selected; `prism-conformance list` shows them all"));
     }

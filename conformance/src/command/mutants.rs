@@ -2,7 +2,7 @@
 
 use crate::{
     cli::{MatrixFormat, MutantsArgs, RegistryArgs},
-    command::{Trouble, print, registry, say},
+    command::{Trouble, pattern_command, print, registry, say},
     kill_matrix::{self, KillMatrix, MatrixOptions},
 };
 use prism_reports::exit;
@@ -19,6 +19,7 @@ pub fn mutants(args: &MutantsArgs) -> Result<ExitCode, Trouble> {
         mutants: args.mutant.clone(),
         cases: args.case.clone(),
         seed: args.seed,
+        pattern_command: pattern_command(),
         effort: args.effort.into(),
         jobs: args.jobs.map_or_else(
             || JOBS_PER_PROCESSOR * std::thread::available_parallelism().map_or(2, usize::from),

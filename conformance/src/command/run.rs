@@ -4,11 +4,12 @@ use crate::{
     builtins,
     cli::{ReportFormat, RunArgs, ViaProxyArg},
     command::{
-        Trouble, colour, print_with, quoted, registry,
+        Trouble, colour, pattern_command, planned, print_with, quoted, registry,
         report::{write_file, write_report},
         say,
         serve::stop_signal,
     },
+    patterns::ReferencePatterns,
     progress::Progress,
 };
 use prism_interfaces::catalogue;
@@ -20,7 +21,6 @@ use prism_reports::{
 use prism_runner::{
     PlannedTarget, Selection, clauses,
     engine::{self, Builtins, RunOptions},
-    plan,
     provision::Mode,
     proxied::ProxyCommand,
     target::Launcher,
@@ -65,8 +65,7 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Trouble> {
         Some(ViaProxyArg::Both) => vec![Route::Direct, Route::Proxy],
         Some(ViaProxyArg::Only) => vec![Route::Proxy],
     };
-    let targets = plan(&registry, &Selection { routes, ..args.selection.selection(&args.require) })
-        .map_err(|error| Trouble::usage(error.to_string()))?;
+    let targets = planned(&registry, &Selection { routes, ..args.selection.selection(&args.require) })?;
     if targets.iter().all(|target| target.cases.is_empty()) {
         return Err(Trouble::nothing("no case is selected; `prism-conformance list` shows them all"));
     }
@@ -84,6 +83,8 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Trouble> {
         fail_fast: args.fail_fast,
         mode: args.provision.map(Mode::from).unwrap_or_default(),
         proxy: args.via_proxy.map(|_| proxy_command(args)).transpose()?,
+        patterns: Some(Arc::new(ReferencePatterns)),
+        pattern_command: pattern_command(),
         reproduce_with: args.registry.registry.iter().fold(String::new(), |mut text, folder| {
             let _ = write!(text, " --registry {}", quoted(&folder.display().to_string()));
             text

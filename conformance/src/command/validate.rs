@@ -21,7 +21,13 @@ pub fn validate(args: &ValidateArgs) -> Result<ExitCode, Trouble> {
             backend.origin
         );
     }
-    let _ = writeln!(text, "{} backends, no mistakes", registry.backends().len());
+    for pattern in registry.patterns() {
+        let slots: Vec<&str> = pattern.slots.iter().map(|slot| slot.name.as_str()).collect();
+        let (path, line) = &pattern.place;
+        let _ = writeln!(text, "{}: pattern, slots {} ({path}:{line})", pattern.name, slots.join(", "));
+    }
+    let (backends, patterns) = (registry.backends().len(), registry.patterns().len());
+    let _ = writeln!(text, "{backends} backends, {patterns} patterns, no mistakes");
     print(&text)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,6 @@
 //! What a case is given to work with.
 
-use crate::{Effort, Failure, Seam, Tap, Verdict, Watchdog, client};
+use crate::{Bench, Effort, Failure, Seam, Tap, Verdict, Watchdog, client};
 use async_trait::async_trait;
 use prism_interfaces::{
     Endpoint,
@@ -28,6 +28,11 @@ pub trait Instances: Send + Sync {
 
     /// An instance of the caller's own that has not been started.
     async fn fresh(&self) -> Result<FreshInstance, Failure>;
+
+    /// The pattern and its slots, where it is one.
+    fn bench(&self) -> Option<Arc<dyn Bench>> {
+        None
+    }
 }
 
 /// An instance that has not been started.
@@ -151,6 +156,11 @@ impl Context {
     pub async fn fresh_instance(&self) -> Result<FreshInstance, Failure> {
         let fresh = self.inner.parts.instances.fresh().await?;
         Ok(FreshInstance { endpoint: self.over(&fresh.endpoint), settings: fresh.settings })
+    }
+
+    /// The pattern and its slots, for cases about patterns.
+    pub fn bench(&self) -> Result<Arc<dyn Bench>, Failure> {
+        self.inner.parts.instances.bench().ok_or_else(|| Failure::harness("the target is no pattern"))
     }
 
     /// What the backend declares.

@@ -48,6 +48,12 @@ pub(crate) fn cases() -> Vec<Case> {
     catalogue::INTERFACES.iter().flat_map(cases_of).collect()
 }
 
+/// The same for what patterns serve.
+pub(crate) fn cases_of_patterns() -> Vec<Case> {
+    let served = catalogue::PATTERNS.iter().filter(|interface| !interface.rpcs.is_empty());
+    served.flat_map(cases_of).collect()
+}
+
 fn cases_of(interface: &'static InterfaceSpec) -> Vec<Case> {
     let id = |name: &str| format!("{}/{name}", interface.id);
     let mut cases = vec![

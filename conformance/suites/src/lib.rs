@@ -1,6 +1,7 @@
 //! The conformance cases, one file per interface.
 //!
 //! - [`mod@case`], [`verdict`], [`expect`]: what a case is, what it says in the end, and how it demands things.
+//! - [`bench`](mod@bench): what a case about a pattern is given as well: its slots, and instances over other ones.
 //! - [`context`]: what a case is given: clients at the seam, a fresh namespace, seeded randomness, time.
 //! - [`tap`], [`seam`], [`watchdog`], [`effort`]: the parts of a context.
 //! - [`client`], [`sample`]: the generated clients with less to type, and calls of any rpc by reflection.
@@ -8,6 +9,7 @@
 //! - [`refusal`]: cases for what is not declared.
 //! - [`suite`]: every case there is, and those that a declaration calls for.
 
+pub mod bench;
 pub mod case;
 pub mod client;
 pub mod context;
@@ -43,6 +45,7 @@ mod pubsub_wildcards;
 mod session;
 mod timeline;
 
+pub use bench::{Bench, BoundSlots, PatternProcess};
 pub use case::{Case, Given, Instance, Kind, case};
 pub use context::{Context, ContextParts, FreshInstance, Instances};
 pub use effort::Effort;

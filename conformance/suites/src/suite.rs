@@ -6,7 +6,7 @@ use crate::{
 };
 use prism_interfaces::traits::Declaration;
 
-/// Every case but the refusals, in the order of reports: interface by interface, each in the order of its file, and the
+/// Every case about what backends declare but the refusals, in the order of reports: interface by interface, each in the order of its file, and the
 /// general ones last.
 pub fn cases() -> Vec<Case> {
     [
@@ -29,6 +29,7 @@ pub fn cases() -> Vec<Case> {
 
 /// The cases that a declaration calls for: those of what is declared, and the refusal of everything else.
 pub fn called_for(declaration: &Declaration) -> Vec<Case> {
-    let ordinary = cases().into_iter().filter(|case| case.called_for_by(declaration));
+    let all = cases().into_iter().chain(general::cases_of_patterns());
+    let ordinary = all.filter(|case| case.called_for_by(declaration));
     ordinary.chain(refusal::cases(declaration)).collect()
 }

@@ -80,6 +80,8 @@ impl Running {
         let runtime = Runtime::new()?;
         let processors = available_parallelism().map_or(2, usize::from);
         let options = RunOptions {
+            patterns: None,
+            pattern_command: None,
             run_id: format!("{:08x}", rand::random::<u32>()),
             // Short enough to be typed.
             seed: seed.unwrap_or_else(|| u64::from(rand::random::<u32>())),

@@ -20,6 +20,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     // The proxy sees the contract and no backend; its tests run its suite.
     ("prism-proxy", &["prism-interfaces", "prism-yaml", "prism-process", "prism-proxy-suite"]),
     ("prism-proxy-suite", &["prism-interfaces", "prism-clauses", "prism-proxy"]),
+    ("prism-slots", &["prism-interfaces", "prism-yaml"]),
+    // A pattern sees what is in its slots and no backend.
+    ("prism-patterns", &["prism-interfaces", "prism-yaml", "prism-slots", "prism-driver-kit"]),
+    // Its seeded faults are forwarders like any others.
+    ("prism-patterns-suite", &["prism-interfaces", "prism-mutants", "prism-suites"]),
     ("prism-suites", &["prism-interfaces", "prism-check"]),
     // The kit serves a driver of this process to whoever can only reach an address.
     (
@@ -29,6 +34,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "prism-yaml",
             "prism-process",
             "prism-driver-kit",
+            "prism-slots",
             "prism-suites",
             "prism-reports",
         ],
@@ -44,6 +50,9 @@ const ARROWS: &[(&str, &[&str])] = &[
             "prism-sqlite",
             "prism-redis",
             "prism-mutants",
+            "prism-slots",
+            "prism-patterns",
+            "prism-patterns-suite",
             // A run can put it in front of every backend.
             "prism-proxy",
             "prism-suites",

@@ -5,9 +5,14 @@ use prism_runner::registry::Registry;
 use prism_suites::suite;
 use std::collections::BTreeSet;
 
+/// Those about backends, and those about patterns.
+fn all_cases() -> Vec<prism_suites::Case> {
+    suite::cases().into_iter().chain(prism_patterns_suite::cases()).collect()
+}
+
 #[test]
 fn every_clause_that_binds_has_a_case() {
-    let cases = suite::cases();
+    let cases = all_cases();
     let mut cited: BTreeSet<&str> = cases.iter().flat_map(|case| case.clauses).copied().collect();
     // Refusals are made per declaration.
     cited.extend(suite::called_for(&Declaration::default()).iter().flat_map(|case| case.clauses));
@@ -21,7 +26,7 @@ fn every_clause_that_binds_has_a_case() {
 #[test]
 fn every_case_cites_clauses_that_exist_and_has_a_name_and_sentence_of_its_own() {
     let mut ids = BTreeSet::new();
-    for case in suite::cases() {
+    for case in all_cases() {
         assert!(!case.clauses.is_empty(), "{} cites no clause", case.id);
         for clause in case.clauses {
             assert!(catalogue::clause(clause).is_some(), "{} cites {clause}, which does not exist", case.id);

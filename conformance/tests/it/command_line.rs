@@ -91,7 +91,11 @@ fn list_and_explain_lead_from_a_backend_to_its_clauses() {
 
 #[test]
 fn validate_says_what_is_there() {
-    Tool::new().run(&["validate"]).exits(0).says("memstore: 8 interfaces").says("3 backends, no mistakes");
+    Tool::new()
+        .run(&["validate"])
+        .exits(0)
+        .says("memstore: 8 interfaces")
+        .says("3 backends, 1 patterns, no mistakes");
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod endpoint;
 mod guarded_endpoint;
 mod interrupted;
 mod odd_driver;
+mod patterns;
 #[path = "../shared/python.rs"]
 mod python;
 mod real_clients;

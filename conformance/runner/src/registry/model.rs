@@ -7,6 +7,7 @@ use std::{
 };
 
 use prism_interfaces::traits::Declaration;
+use prism_slots::PatternSpec;
 use prism_yaml::{File, Span};
 
 use super::placeholder::{self, SOCKET};
@@ -39,6 +40,30 @@ pub enum DriverSpec {
     Endpoint(Remote),
     /// A driver that is started as a process.
     Command(DriverCommand),
+    /// A pattern over the drivers of backends.
+    Pattern(Box<Composition>),
+}
+
+/// A pattern with what is bound to its slots.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Composition {
+    /// The pattern.
+    pub pattern: PatternSpec,
+    /// What is bound, in the order of the slots; slots that are empty or the application's are left out.
+    pub slots: Vec<BoundBackend>,
+}
+
+/// A backend in a slot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BoundBackend {
+    /// The slot.
+    pub slot: String,
+    /// As `--backend` takes it.
+    pub name: String,
+    /// The backend.
+    pub backend: Backend,
+    /// Its set-up.
+    pub setup: Setup,
 }
 
 /// A driver that somebody else serves.
@@ -106,7 +131,7 @@ impl DriverSpec {
             Self::Command(command) if command.one_instance => {
                 Some("needs a second instance of the driver; backend.yaml says `instances: one`")
             }
-            Self::Builtin(_) | Self::Command(_) => None,
+            Self::Builtin(_) | Self::Command(_) | Self::Pattern(_) => None,
         }
     }
 }

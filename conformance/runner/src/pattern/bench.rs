@@ -1,0 +1,49 @@
+//! A pattern in the hands of its cases.
+
+use super::{PatternCommand, Patterns, process::start};
+use async_trait::async_trait;
+use prism_interfaces::Endpoint;
+use prism_suites::{Bench, BoundSlots, Failure, PatternProcess};
+use std::sync::Arc;
+
+/// A pattern with what is bound to it.
+#[derive(Debug)]
+pub struct PatternBench {
+    patterns: Arc<dyn Patterns>,
+    builtin: String,
+    slots: BoundSlots,
+    command: Option<PatternCommand>,
+}
+
+impl PatternBench {
+    /// Of a pattern over these slots; `command` starts it as a process, where that is possible.
+    pub fn new(
+        patterns: Arc<dyn Patterns>,
+        builtin: impl Into<String>,
+        slots: BoundSlots,
+        command: Option<PatternCommand>,
+    ) -> Self {
+        Self { patterns, builtin: builtin.into(), slots, command }
+    }
+}
+
+#[async_trait]
+impl Bench for PatternBench {
+    fn slots(&self) -> BoundSlots {
+        self.slots.clone()
+    }
+
+    async fn launch(&self, slots: BoundSlots) -> Result<Endpoint, Failure> {
+        let launcher = self.patterns.bind(&self.builtin, slots).await.map_err(Failure::harness)?;
+        Ok(launcher())
+    }
+
+    async fn launch_process(&self, slots: BoundSlots) -> Result<Box<dyn PatternProcess>, Failure> {
+        let command = self
+            .command
+            .as_ref()
+            .ok_or_else(|| Failure::harness("this program cannot start a pattern as a process"))?;
+        let started = start(command, &self.builtin, self.patterns.seen_by_process(slots)).await;
+        started.map_err(|why| Failure::harness(format!("the pattern {why}")))
+    }
+}

@@ -1,0 +1,123 @@
+//! A pattern in a process of its own, over slots that this process serves to it on Unix sockets.
+//!
+//! So every kind of driver can be in its slots, what is between them stays in the hands of the case, and what the
+//! backends hold outlives the process.
+
+use super::PatternCommand;
+use crate::{
+    driver::channel,
+    lines::with_lines,
+    process::{RunningProcess, Spawn},
+};
+use async_trait::async_trait;
+use prism_interfaces::Endpoint;
+use prism_suites::{BoundSlots, Failure, PatternProcess};
+use std::{collections::BTreeMap, fmt::Write as _, io, path::Path, time::Duration};
+use tempfile::TempDir;
+use tokio::{
+    net::{UnixListener, UnixStream},
+    task::AbortHandle,
+    time::{Instant, sleep},
+};
+use tokio_stream::wrappers::UnixListenerStream;
+
+/// How long a pattern may take from its start to listening.
+const READY_WITHIN: Duration = Duration::from_secs(30);
+
+struct Started {
+    // Dropped before the folder with its configuration and sockets.
+    process: RunningProcess,
+    endpoint: Endpoint,
+    /// Serve the slots to it.
+    bridges: Vec<AbortHandle>,
+    _workdir: TempDir,
+}
+
+/// Starts it; it waits for Initialize. The error goes on from its name.
+pub(super) async fn start(
+    command: &PatternCommand,
+    builtin: &str,
+    slots: BoundSlots,
+) -> Result<Box<dyn PatternProcess>, String> {
+    let cannot = |what: &str, error: io::Error| format!("cannot be started: {what}: {error}");
+    let workdir = tempfile::tempdir().map_err(|error| cannot("no temporary folder", error))?;
+    let path = |name: &str| workdir.path().join(name);
+    let mut bridges = Vec::new();
+    let listen = path("listen.sock");
+    let mut config = format!("listen: \"unix:{}\"\nstart: false\nslots:\n", listen.display());
+    for (index, (slot, endpoint)) in slots.into_iter().enumerate() {
+        let socket = path(&format!("{index}.sock"));
+        let listener = UnixListener::bind(&socket).map_err(|error| cannot("no socket", error))?;
+        let incoming = UnixListenerStream::new(listener);
+        let serving = tokio::spawn(async move {
+            let served = prism_driver_kit::serve_incoming(endpoint, incoming, std::future::pending()).await;
+            if let Err(error) = served {
+                tracing::warn!(%error, "a slot is no longer served to the pattern");
+            }
+        });
+        bridges.push(serving.abort_handle());
+        let _ = writeln!(config, "  {slot}: {{ endpoint: \"unix:{}\" }}", socket.display());
+    }
+    let file = path("pattern.yaml");
+    std::fs::write(&file, config).map_err(|error| cannot("no configuration", error))?;
+    let mut arguments = command.arguments.clone();
+    arguments.extend([builtin.to_owned(), "--config".to_owned(), file.display().to_string()]);
+    let spawn = Spawn {
+        program: &command.program,
+        arguments: &arguments,
+        env: &BTreeMap::new(),
+        folder: workdir.path(),
+    };
+    let process = spawn.start()?;
+    listening(&listen, &process).await?;
+    let builder = tonic::transport::Endpoint::from_shared(format!("unix:{}", listen.display()))
+        .map_err(|error| format!("cannot be reached: {error}"))?;
+    Ok(Box::new(Started { process, endpoint: channel(builder), bridges, _workdir: workdir }))
+}
+
+/// Waits until its socket takes connections.
+async fn listening(socket: &Path, process: &RunningProcess) -> Result<(), String> {
+    const PAUSE: Duration = Duration::from_millis(2);
+    let deadline = Instant::now() + READY_WITHIN;
+    while UnixStream::connect(socket).await.is_err() {
+        if let Some(how) = process.exit_status() {
+            return Err(with_lines(format!("{how} before it listened"), &process.logs()));
+        }
+        if Instant::now() > deadline {
+            let sentence = format!("did not listen within {} s", READY_WITHIN.as_secs());
+            return Err(with_lines(sentence, &process.logs()));
+        }
+        sleep(PAUSE).await;
+    }
+    Ok(())
+}
+
+#[async_trait]
+impl PatternProcess for Started {
+    fn endpoint(&self) -> Endpoint {
+        self.endpoint.clone()
+    }
+
+    async fn kill(&self) {
+        self.process.kill();
+        self.process.ended().await;
+    }
+
+    async fn terminate(&self) -> Result<Option<i32>, Failure> {
+        self.process.stop().await.map_err(Failure::harness)?;
+        let how = self.process.ended().await;
+        Ok(how.strip_prefix("exited with code ").and_then(|code| code.parse().ok()))
+    }
+
+    fn log(&self) -> Vec<String> {
+        self.process.logs()
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        for bridge in &self.bridges {
+            bridge.abort();
+        }
+    }
+}

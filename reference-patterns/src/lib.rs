@@ -1,0 +1,18 @@
+//! The reference patterns: each is composed of backends through slots, and is a target like any backend.
+//!
+//! - [`builtin`]: the patterns of this build.
+//! - [`slots`]: what is bound to a pattern.
+//! - [`pattern`]: what a pattern implements; [`host()`] puts the lifecycle of a driver around it.
+//! - [`keyvalue`]: one folder per pattern, with its `pattern.yaml`.
+//! - [`command`]: a pattern as a process.
+
+pub mod builtin;
+pub mod command;
+mod config;
+pub mod keyvalue;
+pub mod pattern;
+pub mod slots;
+
+pub use builtin::{BUILTINS, Builtin, find};
+pub use pattern::{Pattern, Start, host};
+pub use slots::{Slot, Slots};

@@ -1,0 +1,23 @@
+//! The conformance cases of the patterns, one file per pattern, and the seeded faults that they are held against.
+//!
+//! - [`cases`]: all cases.
+//! - [`mutants()`]: all seeded faults; each is put around a pattern, its slots or its parameters.
+//! - [`instance`]: an instance of a case's own, over the slots of the target or over others.
+//! - [`twist`]: what is put between a pattern and a slot.
+
+pub mod instance;
+mod keyvalue;
+mod mutant;
+mod mutants;
+mod slots;
+pub mod twist;
+
+pub use mutant::PatternMutant;
+pub use mutants::mutants;
+
+use prism_suites::Case;
+
+/// Every case, pattern by pattern, each in the order of its file.
+pub fn cases() -> Vec<Case> {
+    [slots::cases(), keyvalue::cases()].into_iter().flatten().collect()
+}
