@@ -72,7 +72,9 @@ async fn served(table: &Table) -> Option<BTreeSet<&'static str>> {
     let mut served = BTreeSet::new();
     for interfaces in described {
         let known = interfaces?.into_iter().filter_map(|id| catalogue::interface(&id));
-        served.extend(known.map(|interface| interface.service));
+        // What a pattern passes on is described by itself; its own clauses come without a service.
+        let services = known.filter(|interface| !interface.rpcs.is_empty());
+        served.extend(services.map(|interface| interface.service));
     }
     Some(served)
 }
