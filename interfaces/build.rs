@@ -122,7 +122,7 @@ fn catalogue(files: &[&FileDescriptorProto], root: &Path) -> Result<String, Box<
     Ok(format!(
         "/// Every interface that a backend can declare, in the order of their ids.\n\
          pub static INTERFACES: &[InterfaceSpec] = &[\n{data}];\n{special}\
-         /// What patterns serve, and what they ask of applications.\n\
+         /// What patterns serve.\n\
          pub static PATTERNS: &[InterfaceSpec] = &[\n{patterns}];\n"
     ))
 }
@@ -135,7 +135,7 @@ fn interface(file: &FileDescriptorProto, clause_table: &str) -> Result<String, B
     spec(file, clause_table, &interface_id(model, service.name())?)
 }
 
-/// What a pattern serves is named after its file: `pattern_producer`. One that serves what its slots do has clauses and
+/// What a pattern serves is named after its file: `pattern_keyvalue`. One that serves what its slots do has clauses and
 /// no service.
 fn pattern(file: &FileDescriptorProto, clause_table: &str) -> Result<String, Box<dyn Error>> {
     let stem = Path::new(file.name()).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();

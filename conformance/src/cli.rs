@@ -67,7 +67,7 @@ enum Command {
     #[command(after_help = "Example:\n  prism-conformance proxy --config proxy.yaml")]
     Proxy(prism_proxy::command::Arguments),
     /// Run a reference pattern over the backends that its configuration binds to its slots.
-    #[command(after_help = "Example:\n  prism-conformance pattern producer --config producer.yaml")]
+    #[command(after_help = "Example:\n  prism-conformance pattern keyvalue --config sessions.yaml")]
     Pattern(prism_patterns::command::Arguments),
 }
 

@@ -5,10 +5,10 @@
 
 mod delegate;
 
-use crate::{Pattern, Slots, Start, pattern::description};
+use crate::{Pattern, Slots, Start};
 use async_trait::async_trait;
 use delegate::Delegate;
-use prism_driver_kit::{MAX_MESSAGE_BYTES, Running, RunningDriver};
+use prism_driver_kit::{InterfaceInfo, MAX_MESSAGE_BYTES, Running, RunningDriver};
 use prism_interfaces::{
     Endpoint, Fault, Namespace,
     contract::v1::Reason,
@@ -98,7 +98,8 @@ impl Pattern for KeyValue {
                 *limit = TraitValue::Bytes(room(bytes)).to_string();
             }
         }
-        interfaces.extend(["pattern_keyvalue", "pattern_slots"].map(|id| description(id, &[])));
+        let own = ["pattern_keyvalue", "pattern_slots"].map(|id| InterfaceInfo { id, traits: &[] });
+        interfaces.extend(own.iter().map(InterfaceInfo::description));
         interfaces
     }
 

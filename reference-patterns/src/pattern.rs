@@ -36,15 +36,6 @@ pub trait Pattern: Send + Sync + 'static {
     async fn start(&self, start: Start) -> Result<RunningDriver, Status>;
 }
 
-/// The description of an interface of a pattern with these traits.
-pub(crate) fn description(id: &str, traits: &[(&str, &str)]) -> InterfaceDescription {
-    InterfaceDescription {
-        id: id.to_owned(),
-        proto_hash: catalogue::interface(id).map(|spec| spec.proto_hash.to_owned()).unwrap_or_default(),
-        traits: traits.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
-    }
-}
-
 /// A pattern over its slots, in state *created*: a driver like any other.
 pub fn host(
     spec: &'static PatternSpec,

@@ -56,7 +56,7 @@ impl Slots {
     /// Removes what a namespace holds from every slot that is a backend.
     pub async fn drop_namespace(&self, namespace: &Namespace) -> Result<(), Status> {
         for slot in self.iter().filter(|slot| slot.is_backend()) {
-            let mut client = LifecycleClient::new(slot.at(namespace, None));
+            let mut client = LifecycleClient::new(slot.at(namespace));
             within(ANSWER_WITHIN, client.drop_namespace(DropNamespaceRequest {}))
                 .await
                 .map_err(|status| slot.failed(&status))?;
@@ -127,22 +127,14 @@ impl Slot {
         &self.endpoint
     }
 
-    /// The backend, for calls in a namespace that end after `timeout`.
-    pub fn at(&self, namespace: &Namespace, timeout: Option<Duration>) -> Endpoint {
+    /// The backend, for calls in a namespace.
+    fn at(&self, namespace: &Namespace) -> Endpoint {
         let namespace = HeaderValue::from_str(namespace.as_str()).map_err(EndpointError::new);
-        // Milliseconds have room for 27 hours in the eight digits that the header allows; nothing here waits longer.
-        let timeout = timeout
-            .map(|timeout| HeaderValue::from_str(&format!("{}m", timeout.as_millis().clamp(1, 99_999_999))))
-            .transpose()
-            .map_err(EndpointError::new);
         let endpoint = self.endpoint.clone();
         Endpoint::new(service_fn(move |mut request: http::Request<Body>| {
-            let (endpoint, namespace, timeout) = (endpoint.clone(), namespace.clone(), timeout.clone());
+            let (endpoint, namespace) = (endpoint.clone(), namespace.clone());
             async move {
                 request.headers_mut().insert(NAMESPACE_HEADER, namespace?);
-                if let Some(timeout) = timeout? {
-                    request.headers_mut().insert("grpc-timeout", timeout);
-                }
                 endpoint.oneshot(request).await
             }
         }))

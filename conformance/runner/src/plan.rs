@@ -72,7 +72,7 @@ pub enum PlanError {
         known: Vec<String>,
     },
     /// A required backend was not selected.
-    #[error("`{0}` is required but not selected; name it with --backend as well, or leave --backend out")]
+    #[error("`{0}` is required but not selected; select it as well, or leave --backend and --pattern out")]
     RequiredNotSelected(String),
 }
 

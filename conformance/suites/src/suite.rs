@@ -6,8 +6,8 @@ use crate::{
 };
 use prism_interfaces::traits::Declaration;
 
-/// Every case about what backends declare but the refusals, in the order of reports: interface by interface, each in the order of its file, and the
-/// general ones last.
+/// Every case about what backends declare but the refusals, in the order of reports: interface by interface, each in
+/// the order of its file, and the general ones last.
 pub fn cases() -> Vec<Case> {
     [
         keyvalue_basic::cases(),

@@ -38,7 +38,11 @@ fn a_pattern_runs_over_what_is_there_and_says_what_is_not() {
     tool.run(&["run", "--pattern", "keyvalue", "--case", "pattern_*", "--require", "redis"])
         .exits(3)
         .says("slot `store`");
-    tool.run(&["run", "--pattern", "keyvalue[store=sqlite]", "--case", "keyvalue_basic/*"]).exits(0);
+    let sqlite = ["run", "--pattern", "keyvalue[store=sqlite]", "--case", "keyvalue_basic/*"];
+    tool.run(&sqlite).exits(0);
+    tool.run(&[&sqlite[..], &["--require", "redis"]].concat())
+        .exits(2)
+        .complains("`redis` is required but not selected");
 }
 
 #[test]

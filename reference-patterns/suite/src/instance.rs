@@ -2,7 +2,7 @@
 
 use prism_interfaces::Endpoint;
 use prism_suites::{BoundSlots, Context, Failure, Verdict, client::Lifecycle};
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 use tonic::Status;
 
 /// A started instance. What it is called with goes to the namespace of the case and is counted.
@@ -67,15 +67,6 @@ impl Instance {
         &self.lifecycle
     }
 
-    /// Drain, with how long it may take.
-    pub async fn drain(&self, timeout: Duration) -> Verdict {
-        self.lifecycle
-            .drain(timeout)
-            .await
-            .map(|_| ())
-            .map_err(|status| Failure::from(status).during("Drain"))
-    }
-
     /// Stop.
     pub async fn stop(&self) -> Verdict {
         self.lifecycle.stop().await.map_err(|status| Failure::from(status).during("Stop"))
@@ -86,15 +77,5 @@ impl Instance {
 pub fn slot(context: &Context, name: &str) -> Result<Endpoint, Failure> {
     let slots = context.bench()?.slots();
     let endpoint = slots.get(name).ok_or_else(|| Failure::harness(format!("slot `{name}` is not bound")))?;
-    Ok(beside(context, endpoint))
-}
-
-/// An endpoint in the namespace of the case whose calls do not count as calls of the target.
-pub fn beside(context: &Context, endpoint: &Endpoint) -> Endpoint {
-    endpoint.layer(prism_suites::Seam::namespace(context.namespace()))
-}
-
-/// Whether something is bound to a slot.
-pub fn is_bound(context: &Context, name: &str) -> bool {
-    context.bench().is_ok_and(|bench| bench.slots().contains_key(name))
+    Ok(endpoint.layer(prism_suites::Seam::namespace(context.namespace())))
 }

@@ -72,7 +72,20 @@ pub fn plan_patterns(
         let cases = suite::called_for(declaration).into_iter().chain(of_pattern).collect();
         target.cases = selection.select(cases, clock);
     }
+    // Where backends are planned as well, their plan looks after what is required.
+    if selection.backends.is_empty() && !selection.patterns.is_empty() {
+        let bound = |name: &String| targets.iter().any(|target| is_bound(target, name));
+        if let Some(name) = required.iter().find(|name| !bound(name)) {
+            return Err(PlanError::RequiredNotSelected(name.clone()));
+        }
+    }
     Ok(targets)
+}
+
+/// Whether a backend is in a slot of the target.
+fn is_bound(target: &PlannedTarget, name: &str) -> bool {
+    matches!(&target.backend.driver, DriverSpec::Pattern(composition)
+        if composition.slots.iter().any(|bound| bound.name == name))
 }
 
 /// Whether a pattern or one of its bindings is asked for by this.
