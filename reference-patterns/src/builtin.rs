@@ -76,8 +76,7 @@ impl Builtin {
 
     /// Asks everything that is bound what it is.
     pub async fn bind(&self, endpoints: BTreeMap<String, Endpoint>) -> Slots {
-        let spec = self.spec();
-        Slots::bind(endpoints, |name| spec.slot(name).is_some_and(|slot| slot.application)).await
+        Slots::bind(endpoints).await
     }
 
     /// An instance over these slots, in state *created*.

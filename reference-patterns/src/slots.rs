@@ -34,12 +34,10 @@ pub struct Slots(BTreeMap<String, Slot>);
 
 impl Slots {
     /// Asks everything that is bound what it is. What does not answer is bound all the same; Initialize says so.
-    /// Slots that the application fills are not asked.
-    pub async fn bind(endpoints: BTreeMap<String, Endpoint>, of_application: impl Fn(&str) -> bool) -> Self {
-        let asked = endpoints.into_iter().map(|(name, endpoint)| {
-            let ask = !of_application(&name);
-            async move { (name.clone(), Slot::describe(name, endpoint, ask).await) }
-        });
+    pub async fn bind(endpoints: BTreeMap<String, Endpoint>) -> Self {
+        let asked = endpoints
+            .into_iter()
+            .map(|(name, endpoint)| async move { (name.clone(), Slot::describe(name, endpoint).await) });
         Self(futures::future::join_all(asked).await.into_iter().collect())
     }
 
@@ -53,9 +51,9 @@ impl Slots {
         self.0.values()
     }
 
-    /// Removes what a namespace holds from every slot that is a backend.
+    /// Removes what a namespace holds from every slot.
     pub async fn drop_namespace(&self, namespace: &Namespace) -> Result<(), Status> {
-        for slot in self.iter().filter(|slot| slot.is_backend()) {
+        for slot in self.iter() {
             let mut client = LifecycleClient::new(slot.at(namespace));
             within(ANSWER_WITHIN, client.drop_namespace(DropNamespaceRequest {}))
                 .await
@@ -66,7 +64,7 @@ impl Slots {
 
     /// The first slot whose backend is not healthy, and what is wrong with it.
     pub async fn health(&self) -> Result<(), String> {
-        for slot in self.iter().filter(|slot| slot.is_backend()) {
+        for slot in self.iter() {
             slot.health().await.map_err(|why| format!("slot `{}` ({}): {why}", slot.name, slot.backend))?;
         }
         Ok(())
@@ -74,21 +72,17 @@ impl Slots {
 }
 
 impl Slot {
-    async fn describe(name: String, endpoint: Endpoint, ask: bool) -> Self {
-        let (backend, described) = if ask {
-            let mut client = LifecycleClient::new(endpoint.clone());
-            match within(ANSWER_WITHIN, client.describe(DescribeRequest {})).await {
-                Ok(described) => {
-                    let described = described.into_inner();
-                    (described.name, Ok(described.interfaces))
-                }
-                Err(status) => (
-                    "what is bound to it".to_owned(),
-                    Err(format!("does not say what it is: {:?}: {}", status.code(), status.message())),
-                ),
+    async fn describe(name: String, endpoint: Endpoint) -> Self {
+        let mut client = LifecycleClient::new(endpoint.clone());
+        let (backend, described) = match within(ANSWER_WITHIN, client.describe(DescribeRequest {})).await {
+            Ok(described) => {
+                let described = described.into_inner();
+                (described.name, Ok(described.interfaces))
             }
-        } else {
-            ("the application".to_owned(), Ok(Vec::new()))
+            Err(status) => (
+                "what is bound to it".to_owned(),
+                Err(format!("does not say what it is: {:?}: {}", status.code(), status.message())),
+            ),
         };
         let interfaces = described.iter().flatten().map(|interface| {
             let raw = interface.traits.iter().map(|(name, value)| (name.as_str(), value.as_str()));
@@ -96,10 +90,6 @@ impl Slot {
         });
         let declaration = Declaration { interfaces: interfaces.collect(), guarantees: Traits::default() };
         Self { name, endpoint, described, backend, declaration }
-    }
-
-    fn is_backend(&self) -> bool {
-        !matches!(&self.described, Ok(interfaces) if interfaces.is_empty())
     }
 
     /// What the backend calls itself.
