@@ -57,6 +57,12 @@ pub struct RunStarted {
     pub tool_version: String,
     /// Which revision of the contract the suites prove.
     pub contract_revision: String,
+    /// Digests of what the run proves and by what; absent in logs of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digests: Option<Digests>,
+    /// The plan that the run carries out a part of, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanReference>,
     /// The seed that everything random comes from; a string in JSON, where numbers end at 2^53.
     #[serde(with = "seed_text")]
     #[schemars(with = "String")]
@@ -80,6 +86,27 @@ pub struct RunStarted {
     /// The catalogue of clauses, so that the log explains itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub clauses: Vec<ClauseInfo>,
+}
+
+/// What a run proves, and by what, as `sha256:` and hex.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Digests {
+    /// Of the descriptors of the contract, clauses included.
+    pub contract: String,
+    /// Of the cases: their ids, sentences and clauses, and what calls for them.
+    pub suite: String,
+}
+
+/// A plan, and which of its groups a run carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlanReference {
+    /// The digest of the plan.
+    pub digest: String,
+    /// The group, from 1; none in a report that was merged from groups.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<u32>,
+    /// How many groups the plan has.
+    pub groups: u32,
 }
 
 /// The machine that a run was made on.

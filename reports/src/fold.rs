@@ -248,6 +248,8 @@ fn provenance(run: &RunStarted) -> Provenance {
         run_id: run.run_id.clone(),
         tool_version: run.tool_version.clone(),
         contract_revision: run.contract_revision.clone(),
+        digests: run.digests.clone(),
+        plan: run.plan.clone(),
         seed: run.seed,
         effort: run.effort.clone(),
         started_at: run.started_at.clone(),

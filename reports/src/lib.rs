@@ -3,6 +3,7 @@
 //! A run writes [`event`]s to a [`log`]; [`Report::from_events`] folds them into a [`Report`]; [`render`] turns that into
 //! what people and machines read, and [`exit_code`] into the exit code. Each step is a pure function of the one before.
 
+pub mod digest;
 pub mod escape;
 pub mod event;
 pub mod exit;

@@ -6,7 +6,9 @@ use std::collections::btree_map;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::event::{ClauseInfo, DeclaredInterface, Failure, Host, Provision, Route, seed_text};
+use crate::event::{
+    ClauseInfo, DeclaredInterface, Digests, Failure, Host, PlanReference, Provision, Route, seed_text,
+};
 use crate::exit::Verdict;
 use crate::outcome::{ExitClass, Outcome};
 
@@ -56,6 +58,12 @@ pub struct Provenance {
     pub tool_version: String,
     /// Which revision of the contract the suites prove.
     pub contract_revision: String,
+    /// Digests of what the run proves and by what; absent in reports of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digests: Option<Digests>,
+    /// The plan that the run carries out, or a group of it, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanReference>,
     /// The seed that everything random comes from.
     #[serde(with = "seed_text")]
     #[schemars(with = "String")]

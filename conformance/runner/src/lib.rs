@@ -10,6 +10,7 @@
 //! - [`engine`]: the plan, carried out.
 //! - [`execute`]: one case, from its first call to its outcome.
 
+mod digests;
 pub mod driver;
 pub mod engine;
 pub mod execute;
@@ -27,6 +28,7 @@ pub mod target;
 
 use prism_process::{self as process, lines};
 
+pub use digests::digests;
 pub use pattern::{Patterns, plan_patterns};
 pub use plan::{PlanError, PlannedTarget, Selection, plan};
 pub use records::clauses;

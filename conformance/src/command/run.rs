@@ -19,7 +19,7 @@ use prism_reports::{
     exit_code, render,
 };
 use prism_runner::{
-    PlannedTarget, Selection, clauses,
+    PlannedTarget, Selection, clauses, digests,
     engine::{self, Builtins, RunOptions},
     provision::Mode,
     proxied::ProxyCommand,
@@ -214,6 +214,8 @@ fn started(args: &RunArgs, options: &RunOptions, processors: usize) -> RunStarte
         run_id: options.run_id.clone(),
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         contract_revision: catalogue::REVISION.to_owned(),
+        digests: Some(digests(&ReferencePatterns)),
+        plan: None,
         seed: options.seed,
         effort: options.effort.map(|effort| effort.to_string()),
         started_at: jiff::Timestamp::now().round(jiff::Unit::Second).unwrap_or_default().to_string(),

@@ -27,6 +27,12 @@ pub fn cases() -> Vec<Case> {
     .collect()
 }
 
+/// Every case that any declaration of a backend calls for, and the refusals of every interface.
+pub fn all() -> Vec<Case> {
+    let refusals = refusal::cases(&Declaration::default());
+    cases().into_iter().chain(general::cases_of_patterns()).chain(refusals).collect()
+}
+
 /// The cases that a declaration calls for: those of what is declared, and the refusal of everything else.
 pub fn called_for(declaration: &Declaration) -> Vec<Case> {
     let all = cases().into_iter().chain(general::cases_of_patterns());

@@ -68,6 +68,8 @@ impl Teller {
             run_id: String::new(),
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
             contract_revision: prism_interfaces::catalogue::REVISION.to_owned(),
+            digests: None,
+            plan: None,
             seed: self.seed,
             effort: None,
             started_at: String::new(),

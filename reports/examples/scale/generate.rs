@@ -21,6 +21,8 @@ pub(crate) fn run(targets: usize, cases: usize) -> Vec<Event> {
         run_id: "0197a2c4".into(),
         tool_version: "0.1.0".into(),
         contract_revision: "2026-11".into(),
+        digests: None,
+        plan: None,
         seed: 42,
         effort: None,
         started_at: "2026-11-25T15:00:00Z".into(),

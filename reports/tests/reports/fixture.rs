@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use prism_reports::event::{
     CallRecord, CaseFinished, ClauseInfo, ClauseLevel, DeclaredInterface, Described, DescribedInterface,
-    Failure, Host, PlannedCase, Provision, Route, RunFinished, RunStarted, TargetFailed, TargetNotMeasured,
-    TargetPlanned, TargetReady,
+    Digests, Failure, Host, PlannedCase, Provision, Route, RunFinished, RunStarted, TargetFailed,
+    TargetNotMeasured, TargetPlanned, TargetReady,
 };
 use prism_reports::{Event, EventKind, Outcome, SCHEMA_VERSION};
 
@@ -49,6 +49,8 @@ pub(crate) fn started() -> EventKind {
         run_id: "0197a2c4".into(),
         tool_version: "0.1.0".into(),
         contract_revision: "2025-01".into(),
+        digests: Some(Digests { contract: "sha256:c0".into(), suite: "sha256:5c".into() }),
+        plan: None,
         // More than a double can hold.
         seed: u64::MAX - 1,
         effort: None,
