@@ -31,3 +31,8 @@ package!(keyvalue, "prism.keyvalue.v1", "Key-value interfaces.");
 package!(lifecycle, "prism.lifecycle.v1", "The life of a driver.");
 package!(pubsub, "prism.pubsub.v1", "Publish-subscribe interfaces.");
 package!(testing, "prism.testing.v1", "What drivers serve for tests only.");
+
+/// What patterns are told and serve.
+pub mod pattern {
+    package!(keyvalue, "prism.pattern.keyvalue.v1", "The keyvalue pattern.");
+}

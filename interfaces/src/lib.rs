@@ -1,7 +1,7 @@
 //! The contract between Prism, its drivers and the suites.
 //!
-//! - [`keyvalue`], [`pubsub`], [`lifecycle`], [`testing`], [`contract`]: what the `.proto` files generate. The server
-//!   traits are the driver API, the clients are the suites' API.
+//! - [`keyvalue`], [`pubsub`], [`pattern`], [`lifecycle`], [`testing`], [`contract`]: what the `.proto` files generate.
+//!   The server traits are the driver API, the clients are the suites' API.
 //! - [`catalogue`]: every interface with its rpcs and its numbered clauses, as extracted from the proto comments.
 //! - [`traits`]: the values that a backend declares beside an interface: limits, granularity, isolation, consistency.
 //! - [`endpoint`]: the one seam; anything that answers gRPC.
@@ -20,7 +20,7 @@ pub mod traits;
 pub use catalogue::{Clause, InterfaceSpec, Level, RpcSpec};
 pub use endpoint::{Endpoint, EndpointError};
 pub use fault::{Fault, WriteOutcome};
-pub use generated::{contract, keyvalue, lifecycle, pubsub, testing};
+pub use generated::{contract, keyvalue, lifecycle, pattern, pubsub, testing};
 pub use headers::{NAMESPACE_HEADER, Namespace, NamespaceError};
 
 /// The compiled `.proto` files with their comments, as an encoded `google.protobuf.FileDescriptorSet`.

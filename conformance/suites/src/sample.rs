@@ -32,13 +32,18 @@ pub fn request(rpc: &RpcSpec, name: &str, value: &[u8]) -> Bytes {
 
 /// Whether the request of this rpc has a field that holds a name, directly or in its entries.
 pub fn has_name(rpc: &RpcSpec) -> bool {
-    fn holds(descriptor: &MessageDescriptor) -> bool {
+    // Messages can hold themselves; each is looked at once.
+    fn holds(descriptor: &MessageDescriptor, seen: &mut Vec<MessageDescriptor>) -> bool {
+        if descriptor.full_name().starts_with("google.") || seen.contains(descriptor) {
+            return false;
+        }
+        seen.push(descriptor.clone());
         descriptor.fields().any(|field| {
             NAME_FIELDS.contains(&field.name())
-                || matches!(field.kind(), Kind::Message(inner) if !inner.full_name().starts_with("google.") && holds(&inner))
+                || matches!(field.kind(), Kind::Message(inner) if holds(&inner, seen))
         })
     }
-    POOL.get_message_by_name(rpc.input).is_some_and(|descriptor| holds(&descriptor))
+    POOL.get_message_by_name(rpc.input).is_some_and(|descriptor| holds(&descriptor, &mut Vec::new()))
 }
 
 fn fill(descriptor: &MessageDescriptor, name: &str, value: &[u8]) -> DynamicMessage {
