@@ -1,6 +1,6 @@
 //! The arguments of the command line.
 
-use crate::command::{explain, init, list, mutants, pattern, proxy, report, run, serve, validate};
+use crate::command::{diff, explain, init, list, mutants, pattern, proxy, report, run, serve, validate};
 use crate::init::Language;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use prism_runner::{
@@ -50,11 +50,14 @@ enum Command {
         after_help = "Examples:\n  prism-conformance mutants\n  prism-conformance mutants --mutant 'keyvalue_ttl/*' --case 'keyvalue_ttl/*'"
     )]
     Mutants(MutantsArgs),
-    /// Render the event log of a run again.
+    /// Render what a run found again.
     #[command(
         after_help = "Examples:\n  prism-conformance report prism-report/events.jsonl\n  prism-conformance report --format markdown prism-report/events.jsonl\n  prism-conformance report --format html --output report.html prism-report\n  prism-conformance report --format badge --target redis --output redis.svg prism-report\n  prism-conformance report --format markdown --append --output $GITHUB_STEP_SUMMARY prism-report\n\nThe exit code is the one of the run."
     )]
     Report(ReportArgs),
+    /// Say what changed from one run to another; the exit code is a gate.
+    #[command(after_help = diff::EXAMPLES)]
+    Diff(DiffArgs),
     /// Write the skeleton of a backend: a driver that conforms as it is, to be made into your own.
     #[command(after_help = init::EXAMPLES)]
     Init(InitArgs),
@@ -217,6 +220,10 @@ pub struct RunArgs {
     /// What to print at the end.
     #[arg(long, default_value = "terminal")]
     pub format: ReportFormat,
+    /// A report of an earlier run (events.jsonl, report.json, or a folder that holds one): the summary says what changed
+    /// since. The exit code stays the one of this run.
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
 }
 
 /// Arguments of `list`.
@@ -275,7 +282,7 @@ pub struct MutantsArgs {
 /// Arguments of `report`.
 #[derive(Debug, Clone, Args)]
 pub struct ReportArgs {
-    /// An events.jsonl, or a folder that holds one.
+    /// An events.jsonl, a report.json, or a folder that holds one.
     pub events: PathBuf,
     /// What to make of it.
     #[arg(long, default_value = "terminal")]
@@ -287,9 +294,25 @@ pub struct ReportArgs {
     /// larger than 1 MiB.
     #[arg(long, requires = "output")]
     pub append: bool,
+    /// A report of an earlier run: the page says what changed since. Goes with the formats terminal and markdown; the exit
+    /// code stays the one of the run.
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
     /// The target that a badge speaks of. Default: the whole run.
     #[arg(long, value_name = "NAME")]
     pub target: Option<String>,
+}
+
+/// Arguments of `diff`.
+#[derive(Debug, Clone, Args)]
+pub struct DiffArgs {
+    /// The older run: an events.jsonl, a report.json, or a folder that holds one.
+    pub before: PathBuf,
+    /// The newer run, likewise.
+    pub after: PathBuf,
+    /// What to print.
+    #[arg(long, default_value = "text")]
+    pub format: DiffFormat,
 }
 
 /// Arguments of `init`.
@@ -355,6 +378,17 @@ pub enum TextFormat {
     Json,
 }
 
+/// What a comparison can look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DiffFormat {
+    /// For people at a terminal.
+    Text,
+    /// For a GitHub page.
+    Markdown,
+    /// For programs.
+    Json,
+}
+
 /// What a kill matrix can look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum MatrixFormat {
@@ -376,6 +410,7 @@ impl Cli {
             Command::Validate(args) => validate::validate(&args),
             Command::Mutants(args) => mutants::mutants(&args),
             Command::Report(args) => report::report(&args),
+            Command::Diff(args) => diff::diff(&args),
             Command::Init(args) => init::init(&args),
             Command::Serve(args) => serve::serve(&args),
             Command::Proxy(args) => proxy::proxy(args),

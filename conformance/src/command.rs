@@ -1,5 +1,7 @@
 //! One file per subcommand. They are the only ones that print.
 
+mod baseline;
+pub mod diff;
 pub mod explain;
 pub mod init;
 pub mod list;

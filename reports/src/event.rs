@@ -83,6 +83,12 @@ pub struct RunStarted {
     /// is computed for a run of a part of the cases.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub case_filter: Vec<String>,
+    /// The interfaces that were selected; empty if all were.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub interface_filter: Vec<String>,
+    /// The backends and patterns that were selected, as on the command line; empty if all were.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub target_filter: Vec<String>,
     /// The catalogue of clauses, so that the log explains itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub clauses: Vec<ClauseInfo>,

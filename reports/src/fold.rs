@@ -257,6 +257,8 @@ fn provenance(run: &RunStarted) -> Provenance {
         commit: run.commit.clone(),
         host: run.host.clone(),
         case_filter: run.case_filter.clone(),
+        interface_filter: run.interface_filter.clone(),
+        target_filter: run.target_filter.clone(),
     }
 }
 

@@ -2,7 +2,9 @@
 //!
 //! A run writes [`event`]s to a [`log`]; [`Report::from_events`] folds them into a [`Report`]; [`render`] turns that into
 //! what people and machines read, and [`exit_code`] into the exit code. Each step is a pure function of the one before.
+//! [`read_report`] reads what a run has left, and [`diff::compare`] says what changed from one report to another.
 
+pub mod diff;
 pub mod digest;
 pub mod escape;
 pub mod event;
@@ -11,14 +13,18 @@ mod fold;
 pub mod log;
 pub mod model;
 pub mod outcome;
+pub mod pattern;
+mod read;
 pub mod render;
 mod schema;
 mod summary_file;
 
+pub use diff::{Diff, Incomparable};
 pub use event::{Event, EventKind, SCHEMA_VERSION};
 pub use exit::{ExitCode, Verdict, exit_code};
 pub use log::{Completeness, EventWriter, LogError, read_events, read_log};
 pub use model::{Counts, Level, Report};
 pub use outcome::Outcome;
-pub use schema::report_schema;
+pub use read::{ReadError, read_report};
+pub use schema::{diff_schema, report_schema};
 pub use summary_file::{STEP_SUMMARY_LIMIT, SummaryWritten, append_step_summary};

@@ -82,6 +82,12 @@ pub struct Provenance {
     pub host: Host,
     /// The patterns by which single cases were selected; no level is computed where there are any.
     pub case_filter: Vec<String>,
+    /// The interfaces that were selected; empty if all were.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub interface_filter: Vec<String>,
+    /// The backends and patterns that were selected, as on the command line; empty if all were.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub target_filter: Vec<String>,
 }
 
 /// What the run found about one target.

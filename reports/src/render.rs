@@ -7,6 +7,7 @@ pub mod badge;
 mod blocks;
 mod budget;
 mod cell;
+pub mod changes;
 pub mod ctrf;
 mod groups;
 pub mod html;

@@ -1,12 +1,23 @@
-//! The JSON Schema of `report.json`, which is published beside the code as `schema/report.v1.schema.json`.
+//! The JSON Schemas of `report.json` and of a diff, which are published beside the code in `schema/`.
 
+use schemars::Schema;
+
+use crate::diff::Diff;
 use crate::model::Report;
 
 /// The schema of [`Report`], pretty-printed, with a newline at the end.
 pub fn report_schema() -> String {
-    let schema = schemars::schema_for!(Report);
+    pretty(&schemars::schema_for!(Report))
+}
+
+/// As [`report_schema`], of [`Diff`].
+pub fn diff_schema() -> String {
+    pretty(&schemars::schema_for!(Diff))
+}
+
+fn pretty(schema: &Schema) -> String {
     let mut text =
-        serde_json::to_string_pretty(&schema).expect("a schema has only string keys and finite numbers");
+        serde_json::to_string_pretty(schema).expect("a schema has only string keys and finite numbers");
     text.push('\n');
     text
 }

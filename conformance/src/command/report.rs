@@ -2,11 +2,11 @@
 
 use crate::{
     cli::{ReportArgs, ReportFormat},
-    command::{Trouble, colour, print_with, say},
+    command::{Trouble, baseline::Baseline, colour, print_with, say},
 };
 use prism_reports::{
-    LogError, Report, append_step_summary, exit_code, read_log,
-    render::{self, badge::Badge},
+    Report, append_step_summary, exit_code, read_report,
+    render::{self, badge::Badge, changes::Since},
 };
 use std::{
     fs::File,
@@ -20,11 +20,15 @@ const PAGE_BYTES: usize = prism_reports::STEP_SUMMARY_LIMIT as usize;
 
 /// Renders; the exit code is the one of the run.
 pub fn report(args: &ReportArgs) -> Result<ExitCode, Trouble> {
-    let path = if args.events.is_dir() { args.events.join("events.jsonl") } else { args.events.clone() };
-    let (events, _) =
-        read_log(&path).map_err(|error: LogError| Trouble::usage(format!("{}: {error}", path.display())))?;
-    let report = Report::from_events(&events);
+    let report = read_report(&args.events).map_err(|error| Trouble::usage(error.to_string()))?;
     let badge = badge(args, &report)?;
+    if args.baseline.is_some() && !matches!(args.format, ReportFormat::Terminal | ReportFormat::Markdown) {
+        return Err(Trouble::usage(
+            "--baseline goes with --format terminal or markdown; `diff` compares for the others",
+        ));
+    }
+    let since = Baseline::read(args.baseline.as_deref())?.map(|baseline| baseline.since(&report));
+    let since = since.as_ref();
     if args.append && args.format != ReportFormat::Markdown {
         return Err(Trouble::usage("--append goes with --format markdown: no other format can be continued"));
     }
@@ -32,10 +36,10 @@ pub fn report(args: &ReportArgs) -> Result<ExitCode, Trouble> {
         ReportFormat::Badge => out.write_all(badge.svg().as_bytes()),
         ReportFormat::BadgeEndpoint => out.write_all(badge.endpoint().as_bytes()),
         // Colours are for a terminal, not for a file.
-        format => write_report(&report, format, args.output.is_none() && colour(), out),
+        format => write_report(&report, since, format, args.output.is_none() && colour(), out),
     };
     match &args.output {
-        Some(path) if args.append => append(path, &report)?,
+        Some(path) if args.append => append(path, &report, since)?,
         Some(path) => write_file(path, write).map_err(|error| {
             Trouble::usage(format!(
                 "{} cannot be written: {error}; name another file with --output",
@@ -47,8 +51,10 @@ pub fn report(args: &ReportArgs) -> Result<ExitCode, Trouble> {
     Ok(exit_code(&report).into())
 }
 
-fn append(path: &Path, report: &Report) -> Result<(), Trouble> {
-    let page = |budget_bytes| render::markdown::render(report, &render::markdown::Options { budget_bytes });
+fn append(path: &Path, report: &Report, since: Option<&Since>) -> Result<(), Trouble> {
+    let page = |budget_bytes| {
+        render::markdown::render_since(report, since, &render::markdown::Options { budget_bytes })
+    };
     let written = append_step_summary(path, page)
         .map_err(|error| Trouble::usage(format!("{} cannot be written: {error}", path.display())))?;
     if written.appended == 0 {
@@ -77,9 +83,10 @@ fn badge(args: &ReportArgs, report: &Report) -> Result<Badge, Trouble> {
     })
 }
 
-/// Writes a report in one of its forms.
+/// Writes a report in one of its forms; the terminal and the page also say what changed since a baseline.
 pub(crate) fn write_report(
     report: &Report,
+    since: Option<&Since>,
     format: ReportFormat,
     color: bool,
     out: &mut dyn Write,
@@ -89,12 +96,10 @@ pub(crate) fn write_report(
         ReportFormat::Junit => return render::junit::write(report, out),
         ReportFormat::Ctrf => return render::ctrf::write(report, out),
         ReportFormat::Html => return render::html::write(report, out),
-        ReportFormat::Terminal => {
-            let width = terminal_width();
-            render::terminal::render(report, &render::terminal::Options { color, width })
-        }
+        ReportFormat::Terminal => render::terminal::render_since(report, since, &terminal_options(color)),
         ReportFormat::Markdown => {
-            render::markdown::render(report, &render::markdown::Options { budget_bytes: PAGE_BYTES })
+            let options = render::markdown::Options { budget_bytes: PAGE_BYTES };
+            render::markdown::render_since(report, since, &options)
         }
         ReportFormat::Annotations => render::annotations::render(report),
         ReportFormat::Badge => render::badge::of_run(report).svg(),
@@ -113,7 +118,8 @@ pub(crate) fn write_file(
     out.flush()
 }
 
-/// The width of the terminal; 110 columns where there is none.
-fn terminal_width() -> usize {
-    terminal_size::terminal_size().map_or(110, |(width, _)| usize::from(width.0)).clamp(60, 160)
+/// As wide as the terminal; 110 columns where there is none.
+pub(crate) fn terminal_options(color: bool) -> render::terminal::Options {
+    let width = terminal_size::terminal_size().map_or(110, |(width, _)| usize::from(width.0)).clamp(60, 160);
+    render::terminal::Options { color, width }
 }

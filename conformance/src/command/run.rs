@@ -4,7 +4,9 @@ use crate::{
     builtins,
     cli::{ReportFormat, RunArgs, ViaProxyArg},
     command::{
-        Trouble, colour, pattern_command, planned, print_with, quoted, registry,
+        Trouble,
+        baseline::Baseline,
+        colour, pattern_command, planned, print_with, quoted, registry,
         report::{write_file, write_report},
         say,
         serve::stop_signal,
@@ -16,7 +18,8 @@ use prism_interfaces::catalogue;
 use prism_reports::{
     Event, EventKind, EventWriter, LogError, Report, append_step_summary,
     event::{Host, Route, RunStarted},
-    exit_code, render,
+    exit_code,
+    render::{self, changes::Since},
 };
 use prism_runner::{
     PlannedTarget, Selection, clauses, digests,
@@ -39,6 +42,7 @@ Examples:
   prism-conformance run --backend memstore --case 'keyvalue_ttl/*' --seed 7
   prism-conformance run --backend redis --via-proxy
   prism-conformance run --registry ./my-backends --backend my-backend --fail-fast
+  prism-conformance run --baseline main/report.json
 
 The output folder gets events.jsonl (the log that everything else is made from), report.json, junit.xml, ctrf.json,
 summary.md and report.html. Where GITHUB_STEP_SUMMARY is set, the summary is appended to that file as well.
@@ -69,6 +73,7 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Trouble> {
     if targets.iter().all(|target| target.cases.is_empty()) {
         return Err(Trouble::nothing("no case is selected; `prism-conformance list` shows them all"));
     }
+    let baseline = Baseline::read(args.baseline.as_deref())?;
     let mut log = open_log(&args.output)?;
     let processors = std::thread::available_parallelism().map_or(2, usize::from);
     let options = RunOptions {
@@ -96,8 +101,9 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Trouble> {
     // Blocking threads of cases that were cut off may still be busy; they have nothing to say any more.
     runtime.shutdown_timeout(Duration::from_millis(500));
     let report = Report::from_events(&events.map_err(|error| unwritable(&args.output, &error))?);
-    write_reports(&args.output, &report)?;
-    print_with(|out| write_report(&report, args.format, colour(), out))?;
+    let since = baseline.map(|baseline| baseline.since(&report));
+    write_reports(&args.output, &report, since.as_ref())?;
+    print_with(|out| write_report(&report, since.as_ref(), args.format, colour(), out))?;
     Ok(exit_code(&report).into())
 }
 
@@ -187,8 +193,10 @@ fn unwritable(folder: &Path, error: &LogError) -> Trouble {
 
 /// Writes everything that is made from the report. The summary on GitHub is a courtesy: where it cannot be written,
 /// that is said, and changes nothing.
-fn write_reports(folder: &Path, report: &Report) -> Result<(), Trouble> {
-    let page = |budget_bytes| render::markdown::render(report, &render::markdown::Options { budget_bytes });
+fn write_reports(folder: &Path, report: &Report, since: Option<&Since>) -> Result<(), Trouble> {
+    let page = |budget_bytes| {
+        render::markdown::render_since(report, since, &render::markdown::Options { budget_bytes })
+    };
     for (name, format) in [
         ("report.json", ReportFormat::Json),
         ("junit.xml", ReportFormat::Junit),
@@ -197,7 +205,7 @@ fn write_reports(folder: &Path, report: &Report) -> Result<(), Trouble> {
         ("report.html", ReportFormat::Html),
     ] {
         let path = folder.join(name);
-        write_file(&path, |out| write_report(report, format, false, out))
+        write_file(&path, |out| write_report(report, since, format, false, out))
             .map_err(|error| Trouble::incomplete(format!("{} cannot be written: {error}", path.display())))?;
     }
     if let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty())
@@ -227,6 +235,8 @@ fn started(args: &RunArgs, options: &RunOptions, processors: usize) -> RunStarte
             cores: processors as u32,
         },
         case_filter: args.selection.case.clone(),
+        interface_filter: args.selection.interface.clone(),
+        target_filter: [&args.selection.backend[..], &args.selection.pattern].concat(),
         clauses: clauses(),
     }
 }

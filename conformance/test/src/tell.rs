@@ -77,6 +77,8 @@ impl Teller {
             commit: None,
             host: Host { os: String::new(), arch: String::new(), cores: 0 },
             case_filter: Vec::new(),
+            interface_filter: Vec::new(),
+            target_filter: Vec::new(),
             clauses: prism_runner::clauses(),
         }
     }

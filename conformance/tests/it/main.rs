@@ -6,6 +6,7 @@ mod bad_input;
 mod clauses;
 mod command_line;
 mod described;
+mod diff;
 mod driver_command;
 mod endpoint;
 mod guarded_endpoint;

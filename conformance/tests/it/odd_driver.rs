@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use prism_driver_kit::{Driver, DriverInfo, Host, InterfaceInfo, Running, RunningDriver, Settings};
 use prism_interfaces::{Endpoint, EndpointError, Fault, Namespace};
 use prism_memstore::Memstore;
+use prism_mutants::Subject;
 use std::{
     env,
     fs::{self, OpenOptions},
@@ -82,6 +83,18 @@ async fn be(odd: &str, address: &str) {
                 exit(5);
             }
             serve(memstore(), address).await;
+        }
+        // A correct driver, or one with the seeded fault that is named.
+        "mutant" => {
+            let fault = env::var("ODD_MUTANT").ok().map(|id| {
+                prism_mutants::all().into_iter().find(|mutant| mutant.id == id).expect("a mutant of this id")
+            });
+            let endpoint = match fault.map(|fault| fault.subject) {
+                None => memstore(),
+                Some(Subject::Endpoint(make)) => make()(memstore()),
+                Some(_) => panic!("this mutant does not wrap an endpoint"),
+            };
+            serve(endpoint, address).await;
         }
         "sick" => serve(Host::new(Sick).endpoint(), address).await,
         "socket" => {

@@ -30,6 +30,8 @@ pub(crate) fn run(targets: usize, cases: usize) -> Vec<Event> {
         commit: Some("4f2a9c1".into()),
         host: Host { os: "linux".into(), arch: "x86_64".into(), cores: 2 },
         case_filter: Vec::new(),
+        interface_filter: Vec::new(),
+        target_filter: Vec::new(),
         clauses: (0..cases)
             .map(|case| ClauseInfo {
                 id: clause(case),

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::blocks::blocks;
 use super::budget::{Section, fit};
 use super::cell::{Cell, column_head, legend};
+use super::changes::{self, Since};
 use super::groups::{Group, Member, by_cause, members};
 use super::text::{duration, headline, plural};
 use crate::escape;
@@ -47,7 +48,14 @@ const NAMED: usize = 10;
 /// failures, cases without a result, what was not measured, how to run, expected failures, the slowest. A note counts
 /// what was left out. Of a few hundred bytes only the verdict is made, of less nothing.
 pub fn render(report: &Report, options: &Options) -> String {
+    render_since(report, None, options)
+}
+
+/// As [`render`], with the changes since a baseline right after the verdict, if there is one; they are as important as
+/// provenance.
+pub fn render_since(report: &Report, since: Option<&Since>, options: &Options) -> String {
     let before = [
+        since.map(changes::section),
         report.provenance.as_ref().map(provenance),
         failures(report, ExitClass::NonConforming, "Failed", "failures by cause", 4),
         failures(report, ExitClass::Incomplete, "Without a result", "causes without a result", 5),

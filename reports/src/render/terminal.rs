@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::cell::{Cell, Tone, column_head, legend};
+use super::changes::{self, Since};
 use super::groups::{Group, Member, by_cause, members};
 use super::text::{duration, headline, list_some, plural, totals};
 use crate::escape;
@@ -42,6 +43,11 @@ const FIELD_INDENT: usize = 14;
 
 /// The page: verdict, matrix, failures, what has no result and why, what was not measured, totals.
 pub fn render(report: &Report, options: &Options) -> String {
+    render_since(report, None, options)
+}
+
+/// As [`render`], with the changes since a baseline, if there is one, before the totals.
+pub fn render_since(report: &Report, since: Option<&Since>, options: &Options) -> String {
     let mut page = Page { out: String::new(), options };
     page.verdict(report, &headline(report));
     page.matrix(report);
@@ -50,6 +56,7 @@ pub fn render(report: &Report, options: &Options) -> String {
     page.incomplete(report);
     page.not_measured(report);
     page.expected(report);
+    page.out.push_str(&since.map(|since| changes::lines(since, options)).unwrap_or_default());
     page.footer(report);
     page.out
 }

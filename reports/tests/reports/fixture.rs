@@ -59,6 +59,8 @@ pub(crate) fn started() -> EventKind {
         commit: Some("4f2a9c1".into()),
         host: Host { os: "linux".into(), arch: "x86_64".into(), cores: 2 },
         case_filter: Vec::new(),
+        interface_filter: Vec::new(),
+        target_filter: Vec::new(),
         clauses: vec![
             clause(
                 "KVB-01",

@@ -2,6 +2,7 @@
 
 mod annotations;
 mod ctrf;
+mod diffs;
 mod exits;
 mod fixture;
 mod folds;

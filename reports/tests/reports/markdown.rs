@@ -80,7 +80,7 @@ fn two_hundred_errors_of_one_server_are_told_once() {
 }
 
 /// The parts of a page that are neither code nor a fenced block.
-fn outside_code(page: &str) -> String {
+pub(crate) fn outside_code(page: &str) -> String {
     let mut out = String::new();
     let mut fence: Option<String> = None;
     for line in page.lines() {
