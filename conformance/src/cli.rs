@@ -1,6 +1,8 @@
 //! The arguments of the command line.
 
-use crate::command::{diff, explain, init, list, mutants, pattern, proxy, report, run, serve, validate};
+use crate::command::{
+    diff, expect, explain, init, list, mutants, pattern, proxy, report, run, serve, validate,
+};
 use crate::init::Language;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use prism_runner::{
@@ -14,8 +16,8 @@ use std::{io::Write, path::PathBuf, process::ExitCode};
 const EXIT_CODES: &str = "\
 Exit codes:
   0  every selected case that counts passed, and something counted
-  1  non-conformant: a case failed, timed out, or an interface is served though not declared
-  2  bad usage, or a mistake in the registry
+  1  non-conformant: a case failed, timed out, an interface is served though not declared, or an expectation is not true
+  2  bad usage, or a mistake in the registry or in the expectation file
   3  incomplete: an error of the infrastructure, a case without a verdict, a required backend without a server
   4  nothing was selected, or nothing was measured";
 
@@ -39,7 +41,7 @@ enum Command {
     List(ListArgs),
     /// Print clauses of the contract, with the cases that prove them.
     #[command(
-        after_help = "Examples:\n  prism-conformance explain KVB-07\n  prism-conformance explain keyvalue_ttl\n  prism-conformance explain keyvalue_ttl/persist_removes_the_ttl"
+        after_help = "Examples:\n  prism-conformance explain KVB-07\n  prism-conformance explain keyvalue_ttl\n  prism-conformance explain keyvalue_ttl/persist_keeps_the_key"
     )]
     Explain(ExplainArgs),
     /// Check every backend.yaml and say everything that is wrong with them.
@@ -58,6 +60,12 @@ enum Command {
     /// Say what changed from one run to another; the exit code is a gate.
     #[command(after_help = diff::EXAMPLES)]
     Diff(DiffArgs),
+    /// Look after files of known failures.
+    #[command(after_help = expect::EXAMPLES)]
+    Expect {
+        #[command(subcommand)]
+        command: ExpectCommand,
+    },
     /// Write the skeleton of a backend: a driver that conforms as it is, to be made into your own.
     #[command(after_help = init::EXAMPLES)]
     Init(InitArgs),
@@ -208,6 +216,10 @@ pub struct RunArgs {
     /// Another proxy than the reference one; it is called with `--config FILE`, and reads the same configuration.
     #[arg(long, value_name = "FILE", requires = "via_proxy")]
     pub proxy_program: Option<PathBuf>,
+    /// The failures that are known, each with a reason, an issue and a last day. One that passes, fails differently, has
+    /// expired or matches nothing fails the run.
+    #[arg(long, value_name = "FILE")]
+    pub expect: Option<PathBuf>,
     /// Leave the namespaces of the cases as they are, and name them in the report.
     #[arg(long)]
     pub keep: bool,
@@ -315,6 +327,39 @@ pub struct DiffArgs {
     pub format: DiffFormat,
 }
 
+/// What to do to a file of known failures.
+#[derive(Debug, Clone, Subcommand)]
+pub enum ExpectCommand {
+    /// Remove from a file what passes in a report, and print what fails without being in it.
+    #[command(after_help = expect::EXAMPLES)]
+    Update(UpdateArgs),
+}
+
+/// Arguments of `expect update`.
+#[derive(Debug, Clone, Args)]
+pub struct UpdateArgs {
+    /// The file.
+    pub file: PathBuf,
+    /// An events.jsonl, or a folder that holds one.
+    #[arg(long, value_name = "REPORT")]
+    pub from: PathBuf,
+    /// Where backends are declared.
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+    /// Add what fails without being in the file, with the reason, the issue and the last day that are given.
+    #[arg(long, requires_all = ["because", "issue", "expires"])]
+    pub add: bool,
+    /// Why what is added fails.
+    #[arg(long, value_name = "TEXT", requires = "add")]
+    pub because: Option<String>,
+    /// Where that is looked after.
+    #[arg(long, value_name = "URL", requires = "add")]
+    pub issue: Option<String>,
+    /// The last day on which it is excused.
+    #[arg(long, value_name = "YYYY-MM-DD", requires = "add")]
+    pub expires: Option<String>,
+}
+
 /// Arguments of `init`.
 #[derive(Debug, Clone, Args)]
 pub struct InitArgs {
@@ -411,6 +456,7 @@ impl Cli {
             Command::Mutants(args) => mutants::mutants(&args),
             Command::Report(args) => report::report(&args),
             Command::Diff(args) => diff::diff(&args),
+            Command::Expect { command } => expect::expect(&command),
             Command::Init(args) => init::init(&args),
             Command::Serve(args) => serve::serve(&args),
             Command::Proxy(args) => proxy::proxy(args),

@@ -2,6 +2,7 @@
 
 mod baseline;
 pub mod diff;
+pub mod expect;
 pub mod explain;
 pub mod init;
 pub mod list;
@@ -82,10 +83,10 @@ pub(crate) fn registry(args: &RegistryArgs) -> Result<Registry, Trouble> {
     let mut sources = builtins::sources();
     sources.extend(patterns::sources());
     sources.extend(args.registry.iter().cloned().map(Source::Folder));
-    Registry::load(&sources).map_err(|errors| Trouble::usage(render(&errors)))
+    Registry::load(&sources).map_err(|errors| Trouble::usage(render_problems(&errors)))
 }
 
-fn render(errors: &Problems) -> String {
+pub(crate) fn render_problems(errors: &Problems) -> String {
     let coloured =
         io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let theme = if coloured { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };

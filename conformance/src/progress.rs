@@ -2,31 +2,33 @@
 
 use crate::command::say;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use prism_reports::EventKind;
-use std::{collections::BTreeMap, io::IsTerminal, time::Duration};
+use prism_reports::{EventKind, Expectations, Outcome, expectation::Subject};
+use std::{collections::BTreeMap, io::IsTerminal, sync::Arc, time::Duration};
 
 /// Shows what events say, on standard error.
 pub struct Progress {
     /// `None` where standard error is no terminal.
     bars: Option<MultiProgress>,
     targets: BTreeMap<String, TargetProgress>,
+    expectations: Arc<Expectations>,
 }
 
 struct TargetProgress {
     planned: usize,
     done: usize,
     red: usize,
+    subject: Subject,
     bar: Option<ProgressBar>,
 }
 
 impl Progress {
     /// Begins, with the seed, which is what makes a run that hangs reproducible.
-    pub fn new(seed: u64) -> Self {
+    pub fn new(seed: u64, expectations: Arc<Expectations>) -> Self {
         say(&format!("seed {seed}"));
         let bars = std::io::stderr()
             .is_terminal()
             .then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10)));
-        Self { bars, targets: BTreeMap::new() }
+        Self { bars, targets: BTreeMap::new(), expectations }
     }
 
     /// Takes note of an event.
@@ -45,7 +47,8 @@ impl Progress {
                     bar.enable_steady_tick(Duration::from_millis(200));
                     bar
                 });
-                let progress = TargetProgress { planned: planned.cases.len(), done: 0, red: 0, bar };
+                let subject = Subject::from(planned);
+                let progress = TargetProgress { planned: planned.cases.len(), done: 0, red: 0, subject, bar };
                 self.targets.insert(planned.target.clone(), progress);
             }
             EventKind::TargetReady(ready) => {
@@ -64,10 +67,12 @@ impl Progress {
             EventKind::CaseFinished(case) => {
                 let Some(progress) = self.targets.get_mut(&case.target) else { return };
                 progress.done += 1;
-                let red = !case.outcome.proves() && case.outcome != prism_reports::Outcome::NotMeasured;
+                let outcome = self.expectations.outcome(&progress.subject, case);
+                let red =
+                    !outcome.proves() && !matches!(outcome, Outcome::NotMeasured | Outcome::ExpectedFail);
                 progress.red += usize::from(red);
                 let (done, planned, reds) = (progress.done, progress.planned, progress.red);
-                let line = red.then(|| format!("{}: {} {}", case.target, case.outcome.label(), case.case));
+                let line = red.then(|| format!("{}: {} {}", case.target, outcome.label(), case.case));
                 if let Some(bar) = &progress.bar {
                     bar.set_position(done as u64);
                     bar.set_message(if reds == 0 {

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::expectation::Expectation;
 use crate::outcome::Outcome;
 
 /// The version of the event log and of the report that this crate writes and reads.
@@ -89,6 +90,9 @@ pub struct RunStarted {
     /// The backends and patterns that were selected, as on the command line; empty if all were.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub target_filter: Vec<String>,
+    /// The failures that are known, as the expectation files say them. Results are in the log as they were found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expectations: Vec<Expectation>,
     /// The catalogue of clauses, so that the log explains itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub clauses: Vec<ClauseInfo>,
@@ -185,8 +189,17 @@ pub struct TargetPlanned {
     pub cases: Vec<PlannedCase>,
 }
 
+impl TargetPlanned {
+    /// The target without the way to it, as `--backend` takes it.
+    pub fn name(&self) -> &str {
+        self.target.strip_suffix(self.route.suffix()).unwrap_or(&self.target)
+    }
+}
+
 /// How cases reach a target.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Route {
     /// As the driver is.
@@ -197,6 +210,14 @@ pub enum Route {
 }
 
 impl Route {
+    /// What the name of a target ends in.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::Direct => "",
+            Self::Proxy => " via proxy",
+        }
+    }
+
     /// Whether nothing is in between.
     pub fn is_direct(&self) -> bool {
         *self == Self::Direct

@@ -8,7 +8,7 @@ use crate::outcome::ExitClass;
 
 /// Every selected case that counts passed, and something counted.
 pub const CONFORMANT: u8 = 0;
-/// A target broke the contract: `fail`, `timeout`, `undeclared` or `unexpected_pass`.
+/// A target broke the contract: `fail`, `timeout`, `undeclared` or `unexpected_pass`; or an expectation does not hold.
 pub const NON_CONFORMANT: u8 = 1;
 /// The command line, the registry or the expectation file is wrong; decided before there is a report.
 pub const USAGE: u8 = 2;
@@ -53,7 +53,7 @@ impl From<ExitCode> for std::process::ExitCode {
 pub enum Verdict {
     /// Every selected case that counts passed, and something counted.
     Conformant,
-    /// A target broke the contract.
+    /// A target broke the contract, or a known failure is not what was said of it.
     NonConformant,
     /// Nothing broke the contract, but something that should be known is not.
     Incomplete,
@@ -91,7 +91,7 @@ pub fn exit_code(report: &Report) -> ExitCode {
 /// What a run comes to. A breach of the contract outweighs what is missing, which outweighs that nothing counted:
 /// non-conformant, incomplete, nothing measured, conformant, the first that applies.
 pub fn verdict(report: &Report) -> Verdict {
-    if report.totals.of_class(ExitClass::NonConforming) > 0 {
+    if report.totals.of_class(ExitClass::NonConforming) > 0 || report.broken_expectations().next().is_some() {
         Verdict::NonConformant
     } else if !incomplete_because(report).is_empty() {
         Verdict::Incomplete

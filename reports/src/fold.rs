@@ -7,6 +7,7 @@ use crate::event::{
     SCHEMA_VERSION, TargetPlanned,
 };
 use crate::exit::{Verdict, verdict};
+use crate::expectation::{Expectations, ExpectedHere, Ledger, Standing, Subject};
 use crate::model::{
     CaseReport, Counts, InterfaceSummary, Level, Provenance, Report, SlowCase, TargetReport, TargetStatus,
 };
@@ -91,14 +92,21 @@ impl<'a> Fold<'a> {
         let levels: HashMap<&str, ClauseLevel> =
             catalogue.iter().map(|clause| (clause.id.as_str(), clause.level)).collect();
 
+        let expectations = self
+            .run
+            .map(|run| Expectations::new(run.expectations.clone(), &run.started_at))
+            .unwrap_or_default();
+        let mut ledger = Ledger::new(&expectations);
+
         let targets: Vec<TargetReport> = self
             .planned
             .iter()
             .map(|plan| {
                 let status =
                     self.status.get(plan.target.as_str()).cloned().unwrap_or(TargetStatus::NotStarted);
-                let cases: Vec<CaseReport> =
+                let mut cases: Vec<CaseReport> =
                     plan.cases.iter().map(|case| self.case(plan, &status, case)).collect();
+                self.expect(plan, &mut cases, &expectations, &mut ledger);
                 TargetReport {
                     target: plan.target.clone(),
                     backend: plan.backend.clone(),
@@ -131,6 +139,7 @@ impl<'a> Fold<'a> {
             problems: self.problems.into_iter().collect(),
             totals: targets.iter().flat_map(|target| &target.cases).map(|case| case.outcome).collect(),
             interfaces: interface_rows(catalogue, &targets),
+            expectations: ledger.close(),
             slowest: slowest(&targets),
             clauses: cited(catalogue, &targets),
             targets,
@@ -197,6 +206,37 @@ impl<'a> Fold<'a> {
         self.results.get(&(twin.target.as_str(), case)).map(|result| result.outcome)
     }
 
+    /// Applies the entries that speak of the target to its results.
+    fn expect(
+        &self,
+        plan: &TargetPlanned,
+        cases: &mut [CaseReport],
+        expectations: &Expectations,
+        ledger: &mut Ledger<'_>,
+    ) {
+        let subject = Subject::from(plan);
+        let entries: Vec<_> = expectations.of(&subject).collect();
+        if entries.is_empty() {
+            return;
+        }
+        for case in cases {
+            let Some(&(place, entry)) = entries.iter().find(|(_, entry)| entry.speaks_of_case(&case.id))
+            else {
+                continue;
+            };
+            let result = self.results.get(&(plan.target.as_str(), case.id.as_str()));
+            let standing = result.map_or(Standing::Undecided, |result| {
+                expectations.stand(entry, result.outcome, result.failure.as_ref())
+            });
+            ledger.note(place, &standing);
+            let found = case.outcome;
+            case.outcome = standing.outcome(found);
+            if case.reason.is_none() {
+                case.expectation = Some(ExpectedHere { entry: place, found, note: standing.note(entry) });
+            }
+        }
+    }
+
     fn case(&self, plan: &TargetPlanned, status: &TargetStatus, planned: &PlannedCase) -> CaseReport {
         let result = self.results.get(&(plan.target.as_str(), planned.id.as_str())).copied();
         let (outcome, reason) = match (result, status) {
@@ -216,6 +256,7 @@ impl<'a> Fold<'a> {
             undeclared: planned.undeclared,
             outcome,
             direct: self.direct(plan, &planned.id),
+            expectation: None,
             duration_ms: result.and_then(|result| finite(result.duration_ms)).unwrap_or(0.0),
             calls: result.map_or(0, |result| result.calls),
             reason,

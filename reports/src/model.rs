@@ -10,6 +10,7 @@ use crate::event::{
     ClauseInfo, DeclaredInterface, Digests, Failure, Host, PlanReference, Provision, Route, seed_text,
 };
 use crate::exit::Verdict;
+use crate::expectation::{ExpectationReport, ExpectedHere};
 use crate::outcome::{ExitClass, Outcome};
 
 /// What a run found: a pure function of its event log, whatever order the cases ended in.
@@ -43,6 +44,9 @@ pub struct Report {
     pub interfaces: Vec<String>,
     /// The targets, in the order in which they were planned.
     pub targets: Vec<TargetReport>,
+    /// The known failures that the run was given, in the order of their files, each with what became of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expectations: Vec<ExpectationReport>,
     /// The cases that took longest, longest first.
     pub slowest: Vec<SlowCase>,
     /// The clauses that a planned case or a failure cites.
@@ -197,6 +201,9 @@ pub struct CaseReport {
     /// What it came to without the proxy, where it went through one and was run both ways.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub direct: Option<Outcome>,
+    /// What an entry of the expectation file made of it, where one speaks of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expectation: Option<ExpectedHere>,
     /// How long it took, in milliseconds; 0 if it did not run.
     pub duration_ms: f64,
     /// How many calls reached the target.
@@ -281,6 +288,11 @@ impl Report {
         self.clauses.iter().find(|clause| clause.id == id)
     }
 
+    /// The entries of the expectation file that are failures themselves.
+    pub fn broken_expectations(&self) -> impl Iterator<Item = &ExpectationReport> {
+        self.expectations.iter().filter(|entry| entry.state.is_broken())
+    }
+
     /// Every case with its target, in the order in which they were planned.
     pub fn cases(&self) -> impl Iterator<Item = (&TargetReport, &CaseReport)> {
         self.targets.iter().flat_map(|target| target.cases.iter().map(move |case| (target, case)))
@@ -288,9 +300,15 @@ impl Report {
 }
 
 impl CaseReport {
+    /// What it came to by itself, whatever the expectation file makes of that.
+    pub fn found(&self) -> Outcome {
+        self.expectation.as_ref().map_or(self.outcome, |expected| expected.found)
+    }
+
     /// What tells the proxy's fault from the driver's: the case holds without the proxy and not through it.
     pub fn blames_the_proxy(&self) -> bool {
-        self.direct.is_some_and(Outcome::proves) && !self.outcome.proves() && self.outcome.counts()
+        let found = self.found();
+        self.direct.is_some_and(Outcome::proves) && !found.proves() && found.counts()
     }
 }
 

@@ -20,8 +20,9 @@ use futures::{
     stream::{FuturesUnordered, StreamExt},
 };
 use prism_reports::{
-    Outcome,
+    Expectations, Outcome,
     event::{CaseFinished, EventKind, TargetFailed, TargetNotMeasured},
+    expectation::Subject,
 };
 use prism_suites::{Case, Effort, Instance, Watchdog};
 use rand::{SeedableRng, seq::SliceRandom};
@@ -67,6 +68,8 @@ pub struct RunOptions {
     pub patterns: Option<Arc<dyn Patterns>>,
     /// How a pattern is started as a process, for the cases that kill it.
     pub pattern_command: Option<PatternCommand>,
+    /// The failures that are known: they end no run early.
+    pub expectations: Arc<Expectations>,
     /// Arguments that every reproduce line needs, such as `--registry DIR`, each with a space in front.
     pub reproduce_with: String,
 }
@@ -416,6 +419,7 @@ impl<'a> TargetRun<'a> {
         broken: &CancellationToken,
     ) {
         let outcome = finished.outcome;
+        let judged = self.run.options.expectations.outcome(&Subject::from(self.planned), &finished);
         // Where either is gone for good, every case from here on would say the same, slowly.
         if outcome == Outcome::Error && !server.alive().await {
             finished.logs = server.logs().await;
@@ -429,7 +433,8 @@ impl<'a> TargetRun<'a> {
             broken.cancel();
         }
         self.emit(EventKind::CaseFinished(Box::new(finished)));
-        if self.run.options.fail_fast && !outcome.proves() && outcome != Outcome::NotMeasured {
+        let fine = judged.proves() || matches!(judged, Outcome::NotMeasured | Outcome::ExpectedFail);
+        if self.run.options.fail_fast && !fine {
             self.run.cancel.cancel();
         }
     }

@@ -3,6 +3,7 @@
 //! - [`registry`]: every `backend.yaml`, checked.
 //! - [`provision`]: the servers that drivers need, found or started, and taken away again.
 //! - [`mod@plan`]: which cases run against which targets.
+//! - [`expectations`]: the failures that are known.
 //! - [`driver`]: drivers that are processes of the run, or endpoints of somebody else.
 //! - [`pattern`]: patterns over the drivers of backends, as targets.
 //! - [`proxied`]: the way to a driver through a proxy.
@@ -14,6 +15,7 @@ mod digests;
 pub mod driver;
 pub mod engine;
 pub mod execute;
+pub mod expectations;
 mod instances;
 pub mod pattern;
 pub mod plan;

@@ -44,10 +44,7 @@ pub struct PlannedTarget {
 
 impl PlannedTarget {
     pub(crate) fn reached(&self, route: Route) -> Self {
-        let label = match route {
-            Route::Direct => self.name.clone(),
-            Route::Proxy => format!("{} via proxy", self.name),
-        };
+        let label = format!("{}{}", self.name, route.suffix());
         Self { label, route, ..self.clone() }
     }
 

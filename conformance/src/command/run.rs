@@ -6,7 +6,9 @@ use crate::{
     command::{
         Trouble,
         baseline::Baseline,
-        colour, pattern_command, planned, print_with, quoted, registry,
+        colour,
+        expect::read_expectations,
+        pattern_command, planned, print_with, quoted, registry,
         report::{write_file, write_report},
         say,
         serve::stop_signal,
@@ -16,7 +18,7 @@ use crate::{
 };
 use prism_interfaces::catalogue;
 use prism_reports::{
-    Event, EventKind, EventWriter, LogError, Report, append_step_summary,
+    Event, EventKind, EventWriter, Expectations, LogError, Report, append_step_summary,
     event::{Host, Route, RunStarted},
     exit_code,
     render::{self, changes::Since},
@@ -41,6 +43,7 @@ Examples:
   prism-conformance run --backend redis --require redis
   prism-conformance run --backend memstore --case 'keyvalue_ttl/*' --seed 7
   prism-conformance run --backend redis --via-proxy
+  prism-conformance run --expect known-failures.yaml
   prism-conformance run --registry ./my-backends --backend my-backend --fail-fast
   prism-conformance run --baseline main/report.json
 
@@ -49,8 +52,8 @@ summary.md and report.html. Where GITHUB_STEP_SUMMARY is set, the summary is app
 
 Exit codes:
   0  every selected case that counts passed, and something counted
-  1  non-conformant: a case failed, timed out, or an interface is served though not declared
-  2  bad usage, or a mistake in the registry
+  1  non-conformant: a case failed, timed out, an interface is served though not declared, or an expectation is not true
+  2  bad usage, or a mistake in the registry or in the expectation file
   3  incomplete: an error of the infrastructure, a case without a verdict, a required backend without a server
   4  nothing was selected, or nothing was measured";
 
@@ -74,7 +77,14 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Trouble> {
         return Err(Trouble::nothing("no case is selected; `prism-conformance list` shows them all"));
     }
     let baseline = Baseline::read(args.baseline.as_deref())?;
+    let expectations = match &args.expect {
+        Some(path) => {
+            read_expectations(&registry, path)?.entries.into_iter().map(|entry| entry.expectation).collect()
+        }
+        None => Vec::new(),
+    };
     let mut log = open_log(&args.output)?;
+    let started_at = jiff::Timestamp::now().round(jiff::Unit::Second).unwrap_or_default().to_string();
     let processors = std::thread::available_parallelism().map_or(2, usize::from);
     let options = RunOptions {
         run_id: format!("{:08x}", rand::random::<u32>()),
@@ -90,12 +100,13 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Trouble> {
         proxy: args.via_proxy.map(|_| proxy_command(args)).transpose()?,
         patterns: Some(Arc::new(ReferencePatterns)),
         pattern_command: pattern_command(),
+        expectations: Arc::new(Expectations::new(expectations, &started_at)),
         reproduce_with: args.registry.registry.iter().fold(String::new(), |mut text, folder| {
             let _ = write!(text, " --registry {}", quoted(&folder.display().to_string()));
             text
         }),
     };
-    let started = started(args, &options, processors);
+    let started = started(args, &options, started_at, processors);
     let runtime = tokio::runtime::Runtime::new().map_err(|error| Trouble::incomplete(error.to_string()))?;
     let events = runtime.block_on(conduct(targets, options, started, &mut log));
     // Blocking threads of cases that were cut off may still be busy; they have nothing to say any more.
@@ -126,9 +137,9 @@ async fn conduct(
         std::process::exit(130);
     });
     let (sender, mut receiver) = mpsc::unbounded_channel();
+    let mut progress = Progress::new(started.seed, Arc::clone(&options.expectations));
     let engine = tokio::spawn(engine::run(targets, launchers(), options, sender, cancel.clone()));
 
-    let mut progress = Progress::new(started.seed);
     let mut events = vec![log.append(EventKind::RunStarted(Box::new(started)))?];
     while let Some(kind) = receiver.recv().await {
         progress.see(&kind);
@@ -216,7 +227,7 @@ fn write_reports(folder: &Path, report: &Report, since: Option<&Since>) -> Resul
     Ok(())
 }
 
-fn started(args: &RunArgs, options: &RunOptions, processors: usize) -> RunStarted {
+fn started(args: &RunArgs, options: &RunOptions, started_at: String, processors: usize) -> RunStarted {
     RunStarted {
         schema_version: prism_reports::SCHEMA_VERSION,
         run_id: options.run_id.clone(),
@@ -226,7 +237,7 @@ fn started(args: &RunArgs, options: &RunOptions, processors: usize) -> RunStarte
         plan: None,
         seed: options.seed,
         effort: options.effort.map(|effort| effort.to_string()),
-        started_at: jiff::Timestamp::now().round(jiff::Unit::Second).unwrap_or_default().to_string(),
+        started_at,
         command: std::env::args().map(|argument| quoted(&argument)).collect::<Vec<_>>().join(" "),
         commit: std::env::var("GITHUB_SHA").ok().filter(|commit| !commit.is_empty()),
         host: Host {
@@ -237,6 +248,7 @@ fn started(args: &RunArgs, options: &RunOptions, processors: usize) -> RunStarte
         case_filter: args.selection.case.clone(),
         interface_filter: args.selection.interface.clone(),
         target_filter: [&args.selection.backend[..], &args.selection.pattern].concat(),
+        expectations: options.expectations.entries().to_vec(),
         clauses: clauses(),
     }
 }

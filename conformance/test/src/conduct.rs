@@ -13,7 +13,10 @@ use prism_suites::Effort;
 use std::{
     collections::HashMap,
     io,
-    sync::mpsc::{Receiver, Sender, channel},
+    sync::{
+        Arc,
+        mpsc::{Receiver, Sender, channel},
+    },
     thread::available_parallelism,
     time::Duration,
 };
@@ -93,6 +96,7 @@ impl Running {
             fail_fast: false,
             mode: Mode::default(),
             proxy: None,
+            expectations: Arc::default(),
             // The command that `prism-conformance` would be told is replaced by one of cargo.
             reproduce_with: String::new(),
         };

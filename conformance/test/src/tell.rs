@@ -79,6 +79,7 @@ impl Teller {
             case_filter: Vec::new(),
             interface_filter: Vec::new(),
             target_filter: Vec::new(),
+            expectations: Vec::new(),
             clauses: prism_runner::clauses(),
         }
     }

@@ -9,6 +9,7 @@ mod described;
 mod diff;
 mod driver_command;
 mod endpoint;
+mod expectations;
 mod guarded_endpoint;
 mod interrupted;
 mod odd_driver;

@@ -32,6 +32,7 @@ pub(crate) fn run(targets: usize, cases: usize) -> Vec<Event> {
         case_filter: Vec::new(),
         interface_filter: Vec::new(),
         target_filter: Vec::new(),
+        expectations: Vec::new(),
         clauses: (0..cases)
             .map(|case| ClauseInfo {
                 id: clause(case),

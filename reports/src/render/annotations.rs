@@ -20,31 +20,53 @@ const MESSAGE_BYTES: usize = 2_000;
 /// the contract, a `warning` for each cause of missing results and for each other reason for which the run is not
 /// complete. Where there are more, the last one says how many. A conformant run has none.
 pub fn render(report: &Report) -> String {
-    let mut all: Vec<(&str, String, String)> = Vec::new();
+    let mut all: Vec<Annotation<'_>> = Vec::new();
+    for known in report.broken_expectations().filter(|known| !known.shown_by_a_case) {
+        let title = "Prism conformance: an expectation is not true".to_owned();
+        let place = Some((known.entry.file.as_str(), known.entry.line));
+        all.push(Annotation { command: "error", place, title, message: known.sentence() });
+    }
     for (command, class) in [("error", ExitClass::NonConforming), ("warning", ExitClass::Incomplete)] {
         all.extend(by_cause(report, class).iter().map(|group| {
             let (title, message) = cause(report, group);
-            (command, title, message)
+            Annotation { command, place: None, title, message }
         }));
     }
+    // Breaches of the contract come first, what is wrong with the expectation file next.
+    all.sort_by_key(|annotation| (annotation.command != "error", annotation.place.is_some()));
     if report.verdict != Verdict::Conformant {
         // A run in which nothing was measured has no cause to show, and is not green either.
         let reasons = incomplete_because(report);
         let reasons = if reasons.is_empty() && all.is_empty() { vec![headline(report)] } else { reasons };
         let title = format!("Prism conformance: {}", report.verdict.label());
-        all.extend(reasons.into_iter().map(|reason| ("warning", title.clone(), reason)));
+        all.extend(reasons.into_iter().map(|message| Annotation {
+            command: "warning",
+            place: None,
+            title: title.clone(),
+            message,
+        }));
     }
     let left = if all.len() > LIMIT { all.split_off(LIMIT - 1).len() } else { 0 };
     let mut out = String::new();
-    for (command, title, message) in &all {
-        push(&mut out, command, title, message);
+    for annotation in &all {
+        push(&mut out, annotation);
     }
     if left > 0 {
         let more = format!("{} more, in the summary and the report", plural(left, "annotation"));
         let command = if report.verdict == Verdict::NonConformant { "error" } else { "warning" };
-        push(&mut out, command, &format!("Prism conformance: {}", report.verdict.label()), &more);
+        let title = format!("Prism conformance: {}", report.verdict.label());
+        push(&mut out, &Annotation { command, place: None, title, message: more });
     }
     out
+}
+
+/// One workflow command.
+struct Annotation<'a> {
+    command: &'static str,
+    /// The file and the line that it is shown at.
+    place: Option<(&'a str, usize)>,
+    title: String,
+    message: String,
 }
 
 fn cause(report: &Report, group: &Group<'_>) -> (String, String) {
@@ -72,10 +94,13 @@ fn cause(report: &Report, group: &Group<'_>) -> (String, String) {
     (title, message)
 }
 
-fn push(out: &mut String, command: &str, title: &str, message: &str) {
+fn push(out: &mut String, Annotation { command, place, title, message }: &Annotation<'_>) {
     let title = property(&escape::line(&escape::cap(title, TITLE_BYTES)));
     let message = data(&escape::block(&escape::cap(message.trim_end(), MESSAGE_BYTES)));
-    let _ = writeln!(out, "::{command} title={title}::{message}");
+    let place = place.map(|(file, line)| {
+        format!("file={},line={line},", property(&escape::line(&escape::cap(file, TITLE_BYTES))))
+    });
+    let _ = writeln!(out, "::{command} {}title={title}::{message}", place.unwrap_or_default());
 }
 
 /// The message of a workflow command.
@@ -95,7 +120,20 @@ mod tests {
     #[test]
     fn a_command_is_one_line_and_holds_no_other() {
         let mut out = String::new();
-        push(&mut out, "error", "a:b,c%d\ne", "100%\n::add-mask::x\r\ny\rz\u{1b}[31m");
-        assert_eq!(out, "::error title=a%3Ab%2Cc%25d\\ne::100%25%0A::add-mask::x%0Ay\\rz\\u{1b}[31m\n");
+        let mut annotation = Annotation {
+            command: "error",
+            place: None,
+            title: "a:b,c%d\ne".to_owned(),
+            message: "100%\n::add-mask::x\r\ny\rz\u{1b}[31m".to_owned(),
+        };
+        push(&mut out, &annotation);
+        annotation.place = Some(("a,b::c.yaml", 3));
+        push(&mut out, &annotation);
+        let (first, second) = out.split_once('\n').unwrap();
+        assert!(second.starts_with("::error file=a%2Cb%3A%3Ac.yaml,line=3,title="), "{second}");
+        assert_eq!(
+            format!("{first}\n"),
+            "::error title=a%3Ab%2Cc%25d\\ne::100%25%0A::add-mask::x%0Ay\\rz\\u{1b}[31m\n"
+        );
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! One test for each case of each target; `suite` is `[target, interface]`. The format knows five states:
 //! [`Outcome::ctrf`] maps ours to them, and `rawStatus` is the exact [`Outcome::word`], from which the outcome can be
-//! read back.
+//! read back. Entries of an expectation file that are failures themselves, and that no case shows, are tests of the suite
+//! `expectations`.
 
 use std::io::{self, Write};
 
@@ -13,6 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::groups::{Member, members};
 use crate::escape;
+use crate::expectation::ExpectationReport;
 use crate::model::Report;
 use crate::outcome::{CtrfStatus, Outcome};
 
@@ -66,14 +68,15 @@ impl<'a> Document<'a> {
             .flat_map(|target| &target.interfaces)
             .filter(|summary| summary.counts.total() > 0)
             .count();
+        let broken = broken(report).count() as u64;
         let summary = json!({
-            "tests": report.totals.total(),
+            "tests": report.totals.total() + broken,
             "passed": count(CtrfStatus::Passed),
-            "failed": count(CtrfStatus::Failed),
+            "failed": count(CtrfStatus::Failed) + broken,
             "skipped": count(CtrfStatus::Skipped),
             "pending": count(CtrfStatus::Pending),
             "other": count(CtrfStatus::Other),
-            "suites": suites,
+            "suites": suites + usize::from(broken > 0),
             "start": start,
             "stop": stop,
         });
@@ -111,12 +114,20 @@ struct Tests<'a>(&'a Report);
 impl Serialize for Tests<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let report = self.0;
-        let mut tests = serializer.serialize_seq(Some(report.totals.total() as usize))?;
+        let mut tests = serializer.serialize_seq(None)?;
         for member in members(report) {
             tests.serialize_element(&Test::of(report, member))?;
         }
+        for known in broken(report) {
+            tests.serialize_element(&Test::of_expectation(known))?;
+        }
         tests.end()
     }
+}
+
+/// Entries of the expectation file that are failures themselves, where no case shows it.
+fn broken(report: &Report) -> impl Iterator<Item = &ExpectationReport> {
+    report.broken_expectations().filter(|known| !known.shown_by_a_case)
 }
 
 #[derive(Serialize)]
@@ -125,7 +136,7 @@ struct Test {
     name: String,
     status: CtrfStatus,
     duration: u64,
-    suite: [String; 2],
+    suite: Vec<String>,
     raw_status: &'static str,
     #[serde(rename = "type")]
     kind: String,
@@ -142,6 +153,22 @@ struct Test {
 }
 
 impl Test {
+    fn of_expectation(known: &ExpectationReport) -> Self {
+        Self {
+            name: escape::line(&known.entry.place()),
+            status: CtrfStatus::Failed,
+            duration: 0,
+            suite: vec![super::junit::EXPECTATIONS.to_owned()],
+            raw_status: known.state.word(),
+            kind: "expectation".to_owned(),
+            tags: Vec::new(),
+            message: Some(escape::line(&escape::cap(&known.sentence(), MESSAGE_BYTES))),
+            trace: None,
+            stdout: Vec::new(),
+            stderr: Vec::new(),
+        }
+    }
+
     fn of(report: &Report, member: Member<'_>) -> Self {
         let Member { target, case, .. } = member;
         let held = matches!(case.outcome, Outcome::Pass | Outcome::Refused);
@@ -157,7 +184,7 @@ impl Test {
             name: if name.is_empty() { "(empty)".to_owned() } else { name },
             status: case.outcome.ctrf(),
             duration: if case.duration_ms.is_finite() { case.duration_ms.max(0.0).round() as u64 } else { 0 },
-            suite: [escape::line(&target.target), escape::line(&case.interface)],
+            suite: vec![escape::line(&target.target), escape::line(&case.interface)],
             raw_status: case.outcome.word(),
             kind: escape::line(&case.kind),
             tags: lines(&case.clauses),

@@ -73,6 +73,11 @@ pub(super) fn by_cause(report: &Report, class: ExitClass) -> Vec<Group<'_>> {
 impl Member<'_> {
     /// What happened, in one text.
     pub(super) fn message(&self) -> &str {
+        if self.case.outcome == Outcome::UnexpectedPass
+            && let Some(note) = self.expectation()
+        {
+            return note;
+        }
         let failure = self.case.failure.as_ref().map(|failure| failure.message.as_str());
         let note = self.case.notes.first().map(String::as_str);
         failure
@@ -88,6 +93,11 @@ impl Member<'_> {
         let blame =
             if self.case.blames_the_proxy() { ": what is wrong is on the way through the proxy" } else { "" };
         Some(format!("{}{blame}", outcome.label()))
+    }
+
+    /// What an entry of the expectation file says of the case.
+    pub(super) fn expectation(&self) -> Option<&str> {
+        self.case.expectation.as_ref().map(|expected| expected.note.as_str())
     }
 
     /// The clause that is broken: its number, its level, its sentence, as far as they are known.

@@ -35,6 +35,7 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     top(report, out)?;
     writeln!(out, "<main>")?;
     causes::write(report, &catalogue, out)?;
+    broken_expectations(report, out)?;
     incomplete(report, out)?;
     matrix::write(report, out)?;
     not_measured(report, out)?;
@@ -107,6 +108,7 @@ fn top(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "<nav aria-label=\"Parts of this page\"><ul>")?;
     for (id, name, there) in [
         ("failed", "Failed", !by_cause(report, ExitClass::NonConforming).is_empty()),
+        ("untrue", "Expectations", report.broken_expectations().next().is_some()),
         ("unknown", "Without a result", !by_cause(report, ExitClass::Incomplete).is_empty()),
         ("matrix", "Matrix", !report.targets.is_empty()),
         ("targets", "Targets", !report.targets.is_empty()),
@@ -213,6 +215,25 @@ fn expected(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             Text::line(&member.target.target),
             Text::line(member.message()),
         )?;
+        if let Some(known) = member.expectation() {
+            writeln!(out, "<br><span class=\"faint\">{}</span>", Text::line(known))?;
+        }
+    }
+    writeln!(out, "</ul>\n</section>")
+}
+
+fn broken_expectations(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let broken: Vec<_> = report.broken_expectations().collect();
+    if broken.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "<section aria-labelledby=\"untrue\">\n<h2 id=\"untrue\">Expectations that are not true</h2>\n<ul>"
+    )?;
+    for known in broken {
+        let (place, sentence) = (known.entry.place(), known.sentence());
+        writeln!(out, "<li><code>{}</code>: {}", Text::line(&place), Text::line(&sentence))?;
     }
     writeln!(out, "</ul>\n</section>")
 }

@@ -3,7 +3,8 @@
 //! One `<testsuite>` per target and interface; `classname` is `target.interface`, `name` the id of the case. Every
 //! `<failure>`, `<error>` and `<skipped>` has the exact [`Outcome::word`] as its `type` and a `message` that is never
 //! empty. A case without a child passed; the first line of its `<system-out>` is `outcome: refused` where that is the
-//! way in which it did.
+//! way in which it did. Entries of an expectation file that are failures themselves, and that no case shows, are cases of the
+//! suite `expectations`, with [`ExpectationState::word`](crate::expectation::ExpectationState::word) as their `type`.
 //!
 //! The format has no count of skipped cases per suite in the dialect that is written, and no way to say on a passed case what
 //! it proved: `report.json` has both.
@@ -18,6 +19,9 @@ use super::groups::Member;
 use crate::escape;
 use crate::model::{CaseReport, Report, TargetReport};
 use crate::outcome::{JunitElement, Outcome};
+
+/// The suite of what is wrong with the expectation file itself.
+pub(super) const EXPECTATIONS: &str = "expectations";
 
 /// Longest message, in bytes: readers show it on one line.
 const MESSAGE_BYTES: usize = 2_000;
@@ -39,8 +43,31 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             document.add_testsuite(suite);
         }
     }
+    if let Some(suite) = expectations(report, started) {
+        document.add_testsuite(suite);
+    }
     document.write_xml(&mut *out).map_err(io::Error::other)?;
     out.write_all(b"\n")
+}
+
+/// The entries of the expectation file that are failures themselves, where no case shows it.
+fn expectations(report: &Report, started: Option<OffsetDateTime>) -> Option<TestSuite> {
+    let broken = report.broken_expectations().filter(|known| !known.shown_by_a_case);
+    let cases: Vec<TestCase> = broken
+        .map(|known| {
+            let message = escape::line(&escape::cap(&known.sentence(), MESSAGE_BYTES));
+            let name = escape::line(&known.entry.place());
+            let mut test = TestCase::failure(&name, Duration::ZERO, known.state.word(), &message);
+            test.set_classname(EXPECTATIONS);
+            test
+        })
+        .collect();
+    let mut suite = TestSuite::new(EXPECTATIONS);
+    suite.set_timestamp(started.unwrap_or(OffsetDateTime::UNIX_EPOCH));
+    (!cases.is_empty()).then(|| {
+        suite.add_testcases(cases);
+        suite
+    })
 }
 
 /// As [`write()`], in one text.
@@ -110,6 +137,7 @@ pub(super) fn body(report: &Report, member: Member<'_>) -> String {
     }
     field("case says", &case.sentence);
     field("directly", member.direct().as_deref().unwrap_or_default());
+    field("known", member.expectation().unwrap_or_default());
     field("message", member.message());
     field("reason", case.reason.as_deref().unwrap_or_default());
     field("kept in", case.namespace.as_deref().unwrap_or_default());

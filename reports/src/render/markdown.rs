@@ -58,6 +58,7 @@ pub fn render_since(report: &Report, since: Option<&Since>, options: &Options) -
         since.map(changes::section),
         report.provenance.as_ref().map(provenance),
         failures(report, ExitClass::NonConforming, "Failed", "failures by cause", 4),
+        broken_expectations(report),
         failures(report, ExitClass::Incomplete, "Without a result", "causes without a result", 5),
         incomplete(report),
     ];
@@ -134,6 +135,11 @@ fn failure(report: &Report, number: usize, group: &Group<'_>) -> String {
     }
     if let Some(direct) = first.direct() {
         let _ = write!(out, "\nDirectly: {}\n", prose(&direct));
+    }
+    if case.outcome != Outcome::UnexpectedPass
+        && let Some(known) = first.expectation()
+    {
+        let _ = write!(out, "\nKnown: {}\n", prose(known));
     }
     let failure = case.failure.as_ref();
     let mut seen = String::new();
@@ -279,10 +285,23 @@ fn not_measured(report: &Report) -> Option<Section> {
 fn expected(report: &Report) -> Option<Section> {
     let items = members(report)
         .filter(|member| member.case.outcome == Outcome::ExpectedFail)
-        .map(|member| format!("- {}: {}\n", place(member), prose(member.message())))
+        .map(|member| {
+            let known = member.expectation().map(|known| format!("<br>{}", prose(known))).unwrap_or_default();
+            format!("- {}: {}{known}\n", place(member), prose(member.message()))
+        })
         .collect();
     let heading = "\n## Failed as expected\n\n".to_owned();
     section(Section { rank: 8, noun: "expected failures", heading, items, tail: String::new() })
+}
+
+/// Entries of the expectation file that are failures themselves.
+fn broken_expectations(report: &Report) -> Option<Section> {
+    let items = report
+        .broken_expectations()
+        .map(|known| format!("- {}: {}\n", code(&known.entry.place()), prose(&known.sentence())))
+        .collect();
+    let heading = "\n## Expectations that are not true\n\n".to_owned();
+    section(Section { rank: 1, noun: "expectations that are not true", heading, items, tail: String::new() })
 }
 
 fn slowest(report: &Report) -> Option<Section> {

@@ -52,6 +52,7 @@ pub fn render_since(report: &Report, since: Option<&Since>, options: &Options) -
     page.verdict(report, &headline(report));
     page.matrix(report);
     page.groups(report, "FAILED", ExitClass::NonConforming);
+    page.broken_expectations(report);
     page.groups(report, "WITHOUT A RESULT", ExitClass::Incomplete);
     page.incomplete(report);
     page.not_measured(report);
@@ -223,6 +224,9 @@ impl Page<'_> {
         }
         self.field("case says", &case.sentence);
         self.field("directly", first.direct().as_deref().unwrap_or_default());
+        if case.outcome != Outcome::UnexpectedPass {
+            self.field("known", first.expectation().unwrap_or_default());
+        }
         self.evidence("message", first.message());
         if let Some(failure) = &case.failure {
             self.evidence("expected", failure.expected.as_deref().unwrap_or_default());
@@ -346,6 +350,22 @@ impl Page<'_> {
         if !known.is_empty() {
             self.heading(&format!("FAILED AS EXPECTED: {}", plural(known.len(), "case")));
             self.wrapped("   ", 3, &escape::line(&list_some(&known, NAMED * 4)));
+            for known in report.expectations.iter().filter(|known| known.excused > 0) {
+                let text = format!("{}: {}", known.entry.place(), known.entry.excuse());
+                self.wrapped("   - ", 5, &escape::line(&escape::cap(&text, FIELD_BYTES)));
+            }
+        }
+    }
+
+    fn broken_expectations(&mut self, report: &Report) {
+        let broken: Vec<_> = report.broken_expectations().collect();
+        if broken.is_empty() {
+            return;
+        }
+        self.heading(&format!("NOT TRUE: {}", plural(broken.len(), "expectation")));
+        for known in broken {
+            let text = format!("{}: {}", known.entry.place(), known.sentence());
+            self.wrapped("   - ", 5, &escape::line(&escape::cap(&text, FIELD_BYTES)));
         }
     }
 

@@ -43,10 +43,19 @@ pub(super) fn headline(report: &Report) -> String {
     match report.verdict {
         Verdict::NonConformant => {
             let failed = report.totals.of_class(ExitClass::NonConforming);
-            let cases = plural(counted, "measured case");
-            let guilty =
-                report.targets.iter().filter(|t| t.counts.of_class(ExitClass::NonConforming) > 0).count();
-            parts.push(format!("{failed} of {cases} failed, on {guilty} of {}", plural(targets, "target")));
+            if failed > 0 {
+                let cases = plural(counted, "measured case");
+                let guilty =
+                    report.targets.iter().filter(|t| t.counts.of_class(ExitClass::NonConforming) > 0).count();
+                parts.push(format!(
+                    "{failed} of {cases} failed, on {guilty} of {}",
+                    plural(targets, "target")
+                ));
+            }
+            let broken = report.broken_expectations().count();
+            if broken > 0 {
+                parts.push(format!("{} not true", plural(broken, "expectation")));
+            }
         }
         Verdict::NothingMeasured if report.targets.is_empty() => {
             parts.push("nothing was selected".to_owned());

@@ -4,6 +4,7 @@ mod annotations;
 mod ctrf;
 mod diffs;
 mod exits;
+mod expectations;
 mod fixture;
 mod folds;
 mod html;

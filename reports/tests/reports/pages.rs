@@ -5,7 +5,7 @@ use prism_reports::{Event, Report};
 
 use crate::fixture;
 
-fn snapshots(name: &str, events: &[Event]) {
+pub(crate) fn snapshots(name: &str, events: &[Event]) {
     let report = Report::from_events(events);
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("../snapshots");

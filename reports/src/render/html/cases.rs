@@ -163,6 +163,7 @@ fn write_case(
 
 fn has_evidence(case: &CaseReport) -> bool {
     case.failure.is_some()
+        || case.expectation.is_some()
         || case.reason.is_some()
         || case.namespace.is_some()
         || !case.notes.is_empty()
@@ -198,6 +199,7 @@ pub(super) fn evidence(
         ("expected", failure.and_then(|failure| failure.expected.as_deref())),
         ("got", failure.and_then(|failure| failure.got.as_deref())),
         ("directly", direct.as_deref()),
+        ("known", member.expectation().filter(|known| *known != member.message())),
         ("kept in", case.namespace.as_deref()),
         ("reproduce", failure.map(|failure| failure.reproduce.as_str()).filter(|line| !line.is_empty())),
     ];
