@@ -7,7 +7,8 @@ include!(concat!(env!("OUT_DIR"), "/catalogue.rs"));
 /// Every `.proto` file: its path under `interfaces/proto`, and its text.
 pub static PROTOS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/protos.rs"));
 
-/// Which revision of the contract this is; changes when a clause that counts is added or changed.
+/// Which revision of the contract this is; changes when a clause that counts is added or changed. Clauses that are to
+/// count from a later one are provisional: they are tested and shown, and change no verdict.
 pub const REVISION: &str = "2026-11";
 
 /// One interface: a proto service and what its comments demand.
@@ -53,6 +54,8 @@ pub struct Clause {
     pub id: &'static str,
     /// How binding it is.
     pub level: Level,
+    /// The revision of the contract from which on it counts; none if it always has.
+    pub from: Option<&'static str>,
     /// The sentence.
     pub text: &'static str,
     /// The service or rpc that it stands at, such as `KeyValueBasic.Get`.
@@ -61,6 +64,13 @@ pub struct Clause {
     pub file: &'static str,
     /// The line in that file, from 1.
     pub line: u32,
+}
+
+impl Clause {
+    /// Whether it does not count yet.
+    pub fn is_provisional(&self) -> bool {
+        self.from.is_some_and(|from| from > REVISION)
+    }
 }
 
 /// How binding a clause is (RFC 2119).

@@ -139,6 +139,9 @@ pub struct ClauseInfo {
     pub level: ClauseLevel,
     /// The interface that it belongs to, such as `keyvalue_basic`.
     pub interface: String,
+    /// The contract revision from which on it counts; none if it always has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     /// The sentence, without number and level.
     pub text: String,
 }
@@ -271,6 +274,10 @@ pub struct Provision {
     /// The version that the server gave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_version: Option<String>,
+    /// The images of its servers, where they are containers that the run started; those of the slots of a pattern as
+    /// well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<ServerImage>,
     /// The version that the driver gave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub driver_version: Option<String>,
@@ -284,6 +291,16 @@ pub struct Provision {
     /// What the driver said of itself, to be held against what is declared; absent in logs of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub described: Option<Described>,
+}
+
+/// The image of a container.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServerImage {
+    /// As it was asked for, such as `redis:7.0`.
+    pub name: String,
+    /// What that stood for, as `sha256:` and hex.
+    pub digest: String,
 }
 
 /// What a driver says of itself.

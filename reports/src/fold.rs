@@ -89,9 +89,17 @@ impl<'a> Fold<'a> {
         self.check();
         let whole_interfaces = self.run.is_none_or(|run| run.case_filter.is_empty());
         let catalogue = self.run.map_or(&[][..], |run| &run.clauses);
-        let levels: HashMap<&str, ClauseLevel> =
-            catalogue.iter().map(|clause| (clause.id.as_str(), clause.level)).collect();
 
+        let pending: BTreeSet<&str> = catalogue
+            .iter()
+            .filter(|clause| self.run.is_some_and(|run| clause.from.as_ref() > Some(&run.contract_revision)))
+            .map(|clause| clause.id.as_str())
+            .collect();
+        let levels: HashMap<&str, ClauseLevel> = catalogue
+            .iter()
+            .filter(|clause| !pending.contains(clause.id.as_str()))
+            .map(|clause| (clause.id.as_str(), clause.level))
+            .collect();
         let expectations = self
             .run
             .map(|run| Expectations::new(run.expectations.clone(), &run.started_at))
@@ -107,6 +115,9 @@ impl<'a> Fold<'a> {
                 let mut cases: Vec<CaseReport> =
                     plan.cases.iter().map(|case| self.case(plan, &status, case)).collect();
                 self.expect(plan, &mut cases, &expectations, &mut ledger);
+                let (provisional, cases): (Vec<_>, Vec<_>) =
+                    cases.into_iter().partition(|case| is_provisional(&case.clauses, &pending));
+                let interfaces = summaries(plan, &cases, &levels, whole_interfaces);
                 TargetReport {
                     target: plan.target.clone(),
                     backend: plan.backend.clone(),
@@ -121,8 +132,10 @@ impl<'a> Fold<'a> {
                     declared: plan.declared.clone(),
                     guarantees: plan.guarantees.clone(),
                     counts: cases.iter().map(|case| case.outcome).collect(),
-                    interfaces: summaries(plan, &cases, &levels, whole_interfaces),
+                    level: target_level(&interfaces),
+                    interfaces,
                     cases,
+                    provisional,
                 }
             })
             .collect();
@@ -334,6 +347,17 @@ fn summaries(
         .collect()
 }
 
+/// Whether a case proves nothing that counts yet.
+fn is_provisional(clauses: &[String], pending: &BTreeSet<&str>) -> bool {
+    !clauses.is_empty() && clauses.iter().all(|clause| pending.contains(clause.as_str()))
+}
+
+/// The lowest level of what is declared.
+fn target_level(interfaces: &[InterfaceSummary]) -> Option<Level> {
+    let declared = interfaces.iter().filter(|summary| summary.declared);
+    declared.map(|summary| summary.level).min().flatten()
+}
+
 /// The level that these cases, all those of one interface, prove.
 fn level(cases: &[&CaseReport], levels: &HashMap<&str, ClauseLevel>) -> Option<Level> {
     let binding = |case: &&&CaseReport| {
@@ -380,7 +404,7 @@ fn slowest(targets: &[TargetReport]) -> Vec<SlowCase> {
 
 fn cited(catalogue: &[ClauseInfo], targets: &[TargetReport]) -> Vec<ClauseInfo> {
     let mut ids: BTreeSet<&str> = BTreeSet::new();
-    for case in targets.iter().flat_map(|target| &target.cases) {
+    for case in targets.iter().flat_map(|target| target.cases.iter().chain(&target.provisional)) {
         ids.extend(case.clauses.iter().map(String::as_str));
         ids.extend(case.failure.iter().filter_map(|failure| failure.clause.as_deref()));
     }

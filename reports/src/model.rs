@@ -119,10 +119,16 @@ pub struct TargetReport {
     pub guarantees: BTreeMap<String, String>,
     /// How many of its cases have which outcome.
     pub counts: Counts,
+    /// The level of the whole target: the lowest of the interfaces that it declares; none if one of them has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<Level>,
     /// One summary for each interface that it declares or was tested for.
     pub interfaces: Vec<InterfaceSummary>,
     /// Its cases, in the order in which they were planned.
     pub cases: Vec<CaseReport>,
+    /// Cases that prove nothing but clauses of a later contract revision: they change no count, no level and no verdict.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub provisional: Vec<CaseReport>,
 }
 
 /// What became of a target.
@@ -293,6 +299,16 @@ impl Report {
         self.expectations.iter().filter(|entry| entry.state.is_broken())
     }
 
+    /// The contract revision from which on a provisional case counts.
+    pub fn counts_from(&self, case: &CaseReport) -> Option<&str> {
+        case.clauses.iter().filter_map(|id| self.clause(id)?.from.as_deref()).min()
+    }
+
+    /// Every provisional case with its target, in the order in which they were planned.
+    pub fn provisional(&self) -> impl Iterator<Item = (&TargetReport, &CaseReport)> {
+        self.targets.iter().flat_map(|target| target.provisional.iter().map(move |case| (target, case)))
+    }
+
     /// Every case with its target, in the order in which they were planned.
     pub fn cases(&self) -> impl Iterator<Item = (&TargetReport, &CaseReport)> {
         self.targets.iter().flat_map(|target| target.cases.iter().map(move |case| (target, case)))
@@ -313,6 +329,24 @@ impl CaseReport {
 }
 
 impl TargetReport {
+    /// The levels reached: `full`, or what each interface that is not full has.
+    pub fn levels(&self) -> String {
+        let declared = || self.interfaces.iter().filter(|summary| summary.declared);
+        if self.level == Some(Level::Full) {
+            return "full".to_owned();
+        }
+        let part = |level: Option<Level>| {
+            let of_it: Vec<&str> = declared()
+                .filter(|summary| summary.level == level)
+                .map(|summary| summary.interface.as_str())
+                .collect();
+            let word = level.map_or("none", Level::word);
+            (!of_it.is_empty()).then(|| format!("{word} in {}", of_it.join(", ")))
+        };
+        let parts = [Some(Level::Full), Some(Level::Core), None].into_iter().filter_map(part);
+        parts.collect::<Vec<_>>().join("; ")
+    }
+
     /// What was found about this interface, if the target declares it or was tested for it.
     pub fn interface(&self, interface: &str) -> Option<&InterfaceSummary> {
         self.interfaces.iter().find(|summary| summary.interface == interface)

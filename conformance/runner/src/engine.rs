@@ -19,6 +19,7 @@ use futures::{
     future::join_all,
     stream::{FuturesUnordered, StreamExt},
 };
+use prism_interfaces::{Clause, catalogue};
 use prism_reports::{
     Expectations, Outcome,
     event::{CaseFinished, EventKind, TargetFailed, TargetNotMeasured},
@@ -419,6 +420,7 @@ impl<'a> TargetRun<'a> {
         broken: &CancellationToken,
     ) {
         let outcome = finished.outcome;
+        let id = finished.case.clone();
         let judged = self.run.options.expectations.outcome(&Subject::from(self.planned), &finished);
         // Where either is gone for good, every case from here on would say the same, slowly.
         if outcome == Outcome::Error && !server.alive().await {
@@ -434,10 +436,16 @@ impl<'a> TargetRun<'a> {
         }
         self.emit(EventKind::CaseFinished(Box::new(finished)));
         let fine = judged.proves() || matches!(judged, Outcome::NotMeasured | Outcome::ExpectedFail);
-        if self.run.options.fail_fast && !fine {
+        let counts = self.planned.cases.iter().any(|case| case.id == id && !is_provisional(case.clauses));
+        if self.run.options.fail_fast && counts && !fine {
             self.run.cancel.cancel();
         }
     }
+}
+
+/// Whether a case that cites these proves nothing that counts yet.
+fn is_provisional(clauses: &[&str]) -> bool {
+    clauses.iter().all(|id| catalogue::clause(id).is_some_and(Clause::is_provisional))
 }
 
 /// The name of a target as a shell takes it: that of a binding has brackets, which a shell would take for a pattern.

@@ -23,6 +23,7 @@ pub fn clauses() -> Vec<ClauseInfo> {
                 Level::May => ClauseLevel::May,
             },
             interface: interface.to_owned(),
+            from: clause.from.map(str::to_owned),
             text: clause.text.to_owned(),
         })
     };
@@ -96,6 +97,7 @@ pub(crate) fn ready(
         provision: Provision {
             provision,
             server_version: known(&described.server_version),
+            images: servers.images(),
             driver_version: known(&described.version),
             ready_ms: took.as_millis() as u64,
             effort: target.effort.to_string(),

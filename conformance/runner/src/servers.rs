@@ -6,6 +6,7 @@ use crate::{
     registry::{Backend, BoundBackend, Setup},
 };
 use futures::future::join_all;
+use prism_reports::event::ServerImage;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
@@ -98,6 +99,11 @@ impl TargetServers {
     /// Whether all of them still run, as far as can be told.
     pub(crate) async fn alive(&self) -> bool {
         join_all(self.all().map(|server| server.alive())).await.into_iter().all(|alive| alive)
+    }
+
+    /// The images of those that run in containers of ours.
+    pub(crate) fn images(&self) -> Vec<ServerImage> {
+        self.all().filter_map(|server| server.image.clone()).collect()
     }
 
     /// How the first that has ended did.

@@ -47,7 +47,9 @@ fn clauses(what: &str) -> Vec<&'static Clause> {
 }
 
 fn write_clause(text: &mut String, clause: &Clause, cases: &[Case]) {
-    let _ = writeln!(text, "[{}] {} {}", clause.id, clause.level, clause.text);
+    let from = clause.from.filter(|_| clause.is_provisional());
+    let from = from.map(|from| format!(" (from {from})")).unwrap_or_default();
+    let _ = writeln!(text, "[{}] {}{from} {}", clause.id, clause.level, clause.text);
     let _ = writeln!(text, "  interfaces/proto/{}:{} ({})", clause.file, clause.line, clause.element);
     for case in cases.iter().filter(|case| case.clauses.contains(&clause.id)) {
         let _ = writeln!(text, "  proven by {}: {}", case.id, case.sentence);

@@ -46,6 +46,16 @@ fn every_case_cites_clauses_that_exist_and_has_a_name_and_sentence_of_its_own() 
     }
 }
 
+/// A case counts or does not; one that proved both kinds of clauses could not be told apart.
+#[test]
+fn no_case_proves_provisional_clauses_beside_others() {
+    for case in all_cases() {
+        let clauses = case.clauses.iter().filter_map(|id| catalogue::clause(id));
+        let provisional = clauses.filter(|clause| clause.is_provisional()).count();
+        assert!(provisional == 0 || provisional == case.clauses.len(), "{} cites both kinds", case.id);
+    }
+}
+
 #[test]
 fn the_built_in_backends_are_declared_without_a_mistake_and_get_every_kind_of_case() {
     let registry = Registry::load(&prism_conformance::builtins::sources()).expect("no mistakes");

@@ -10,6 +10,8 @@ pub struct RawClause {
     pub id: String,
     /// `MUST`, `SHOULD` or `MAY`.
     pub level: String,
+    /// The contract revision from which on it counts, such as `2026-12`; none if it always has.
+    pub from: Option<String>,
     /// The sentence, on one line.
     pub text: String,
     /// What the comment belongs to, such as `KeyValueBasic.Set`.
@@ -63,9 +65,7 @@ pub fn extract(file: &FileDescriptorProto, source: &str) -> Result<Vec<RawClause
             }
             let line = lines.next_line();
             match parse(&paragraph) {
-                Ok((id, level, text)) => {
-                    clauses.push(RawClause { id, level, text, element: element.clone(), line });
-                }
+                Ok(parsed) => clauses.push(RawClause { element: element.clone(), line, ..parsed }),
                 Err(message) => errors.push(ClauseError { file: file.name().to_owned(), line, message }),
             }
         }
@@ -94,8 +94,8 @@ fn paragraphs(comment: &str) -> Vec<String> {
     found
 }
 
-fn parse(paragraph: &str) -> Result<(String, String, String), String> {
-    let shape = "a clause reads `[ABC-01] MUST|SHOULD|MAY sentence.`";
+fn parse(paragraph: &str) -> Result<RawClause, String> {
+    let shape = "a clause reads `[ABC-01] MUST|SHOULD|MAY sentence.`, with `(from 2026-12)` after the level while it is provisional";
     let (id, rest) = paragraph[1..].split_once(']').ok_or_else(|| format!("no `]`; {shape}"))?;
     let (prefix, number) = id.split_once('-').ok_or_else(|| format!("`[{id}]` is no clause id; {shape}"))?;
     if prefix.len() != 3
@@ -110,10 +110,36 @@ fn parse(paragraph: &str) -> Result<(String, String, String), String> {
     if !["MUST", "SHOULD", "MAY"].contains(&level) {
         return Err(format!("`[{id}]` has the level `{level}`; {shape}"));
     }
+    let (from, text) = match text.trim_start().strip_prefix("(from") {
+        None => (None, text),
+        Some(rest) => match rest.split_once(')') {
+            Some((revision, text)) if is_revision(revision.trim()) => {
+                (Some(revision.trim().to_owned()), text)
+            }
+            _ => return Err(format!("`[{id}]` does not say from which revision it counts; {shape}")),
+        },
+    };
+    if text.trim().len() < 2 {
+        return Err(format!("`[{id}]` has no sentence; {shape}"));
+    }
     if !text.ends_with('.') {
         return Err(format!("`[{id}]` does not end with a full stop; {shape}"));
     }
-    Ok((id.to_owned(), level.to_owned(), text.trim().to_owned()))
+    Ok(RawClause {
+        id: id.to_owned(),
+        level: level.to_owned(),
+        from,
+        text: text.trim().to_owned(),
+        element: String::new(),
+        line: 0,
+    })
+}
+
+/// Year and month: revisions are compared as text.
+fn is_revision(text: &str) -> bool {
+    let Some((year, month)) = text.split_once('-') else { return false };
+    let digits = |part: &str, count| part.len() == count && part.bytes().all(|byte| byte.is_ascii_digit());
+    digits(year, 4) && digits(month, 2) && ("01"..="12").contains(&month)
 }
 
 /// One prefix a file, numbers 01, 02, 03 in the order of the lines.
@@ -235,6 +261,15 @@ mod tests {
     }
 
     #[test]
+    fn a_provisional_clause_says_from_when_it_counts() {
+        let (descriptor, source) =
+            file("A service.\n\n[ABC-01] MUST (from 2026-12) Be\n  kind.\n[ABC-02] MUST Be.", "Words.");
+        let clauses = extract(&descriptor, &source).unwrap();
+        let seen: Vec<_> = clauses.iter().map(|c| (c.from.as_deref(), c.text.as_str())).collect();
+        assert_eq!(seen, [(Some("2026-12"), "Be kind."), (None, "Be.")]);
+    }
+
+    #[test]
     fn duplicates_and_gaps_are_errors_with_their_lines() {
         assert_eq!(
             errors("[ABC-01] MUST A.\n[ABC-01] MUST B.", "[ABC-04] MUST C."),
@@ -259,6 +294,10 @@ mod tests {
             ("[ABC-01] must A.", "level `must`"),
             ("[ABC-01] MUST", "no sentence"),
             ("[ABC-01] MUST A", "full stop"),
+            ("[ABC-01] MUST (from 2026-13) A.", "from which revision"),
+            ("[ABC-01] MUST (from later) A.", "from which revision"),
+            ("[ABC-01] MUST (from 2026-12 A.", "from which revision"),
+            ("[ABC-01] MUST (from 2026-12) .", "no sentence"),
         ] {
             let found = errors("Words.", comment);
             assert!(found[0].starts_with("x.proto:4: ") && found[0].contains(part), "{comment}: {found:?}");

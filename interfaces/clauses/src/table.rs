@@ -15,8 +15,8 @@ pub fn table(clauses: &[RawClause], file: &str) -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(
             table,
-            "Clause {{ id: {:?}, level: Level::{level}, text: {:?}, element: {:?}, file: {file:?}, line: {} }},",
-            clause.id, clause.text, clause.element, clause.line
+            "Clause {{ id: {:?}, level: Level::{level}, from: {:?}, text: {:?}, element: {:?}, file: {file:?}, line: {} }},",
+            clause.id, clause.from, clause.text, clause.element, clause.line
         );
     }
     table.push(']');

@@ -35,6 +35,7 @@ pub(crate) fn run(targets: usize, cases: usize) -> Vec<Event> {
         expectations: Vec::new(),
         clauses: (0..cases)
             .map(|case| ClauseInfo {
+                from: None,
                 id: clause(case),
                 level: ClauseLevel::Must,
                 interface: interface(case),
@@ -78,6 +79,7 @@ pub(crate) fn run(targets: usize, cases: usize) -> Vec<Event> {
             provision: Provision {
                 provision: "container".into(),
                 server_version: Some("7.0.15".into()),
+                images: Vec::new(),
                 driver_version: Some("0.1.0".into()),
                 ready_ms: 480,
                 effort: "standard".into(),

@@ -88,7 +88,9 @@ mod tests {
                 counts: Counts::default(),
                 level: None,
             }],
+            level: None,
             cases: Vec::new(),
+            provisional: Vec::new(),
         }
     }
 

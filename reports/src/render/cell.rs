@@ -158,7 +158,9 @@ mod tests {
             guarantees: BTreeMap::new(),
             counts: counts.clone(),
             interfaces: vec![InterfaceSummary { interface, declared: true, counts, level }],
+            level: None,
             cases: Vec::new(),
+            provisional: Vec::new(),
         };
         let cell = Cell::of(&target, "keyvalue_basic");
         assert_eq!(Cell::of(&target, "keyvalue_ttl").text, "not declared");

@@ -3,7 +3,7 @@
 //! One test for each case of each target; `suite` is `[target, interface]`. The format knows five states:
 //! [`Outcome::ctrf`] maps ours to them, and `rawStatus` is the exact [`Outcome::word`], from which the outcome can be
 //! read back. Entries of an expectation file that are failures themselves, and that no case shows, are tests of the suite
-//! `expectations`.
+//! `expectations`. Provisional cases are left out, as in JUnit.
 
 use std::io::{self, Write};
 

@@ -39,6 +39,7 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     incomplete(report, out)?;
     matrix::write(report, out)?;
     not_measured(report, out)?;
+    provisional(report, out)?;
     expected(report, out)?;
     cases::write(report, &catalogue, out)?;
     slowest(report, &catalogue, out)?;
@@ -220,6 +221,32 @@ fn expected(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         }
     }
     writeln!(out, "</ul>\n</section>")
+}
+
+fn provisional(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    if report.provisional().next().is_none() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "<section aria-labelledby=\"provisional\">\n<h2 id=\"provisional\">Provisional, without effect yet</h2>\n\
+         <table class=\"plain\"><thead><tr><th scope=\"col\">case<th scope=\"col\">target<th scope=\"col\">outcome\
+         <th scope=\"col\">counts from<th scope=\"col\">message<tbody>"
+    )?;
+    for (target, case) in report.provisional() {
+        let message = case.failure.as_ref().map(|failure| failure.message.as_str()).unwrap_or_default();
+        writeln!(
+            out,
+            "<tr><th scope=\"row\">{}<td>{}<td>{} {}<td>{}<td>{}",
+            Text::line(&case.id),
+            Text::line(&target.target),
+            case.outcome.glyph(),
+            case.outcome.label(),
+            Text::line(report.counts_from(case).unwrap_or_default()),
+            Text::line(message),
+        )?;
+    }
+    writeln!(out, "</table>\n</section>")
 }
 
 fn broken_expectations(report: &Report, out: &mut dyn Write) -> io::Result<()> {

@@ -6,6 +6,8 @@
 //! way in which it did. Entries of an expectation file that are failures themselves, and that no case shows, are cases of the
 //! suite `expectations`, with [`ExpectationState::word`](crate::expectation::ExpectationState::word) as their `type`.
 //!
+//! Provisional cases are left out: the format has no result that does not count.
+//!
 //! The format has no count of skipped cases per suite in the dialect that is written, and no way to say on a passed case what
 //! it proved: `report.json` has both.
 

@@ -62,8 +62,13 @@ pub fn render_since(report: &Report, since: Option<&Since>, options: &Options) -
         failures(report, ExitClass::Incomplete, "Without a result", "causes without a result", 5),
         incomplete(report),
     ];
-    let after =
-        [not_measured(report), expected(report), slowest(report), report.provenance.as_ref().map(how_to_run)];
+    let after = [
+        not_measured(report),
+        provisional(report),
+        expected(report),
+        slowest(report),
+        report.provenance.as_ref().map(how_to_run),
+    ];
     let sections: Vec<Section> =
         before.into_iter().flatten().chain(matrix(report)).chain(after.into_iter().flatten()).collect();
     fit(&heads(report), &sections, options.budget_bytes)
@@ -247,11 +252,21 @@ fn matrix(report: &Report) -> Vec<Section> {
             }
         })
         .collect();
+    let levels: Vec<String> = report
+        .targets
+        .iter()
+        .filter(|target| target.interfaces.iter().any(|summary| summary.level.is_some()))
+        .map(|target| format!("- {}: {}\n", code(&target.target), prose(&target.levels())))
+        .collect();
     if let Some(first) = sections.first_mut() {
         first.heading.insert_str(0, "\n## Who conforms to what\n");
     }
     if let Some(last) = sections.last_mut() {
         last.tail = format!("\n{legend}\n");
+        if !levels.is_empty() {
+            let levels = levels.concat();
+            let _ = write!(last.tail, "\n<details><summary>Levels</summary>\n\n{levels}\n</details>\n");
+        }
     }
     sections
 }
@@ -292,6 +307,31 @@ fn expected(report: &Report) -> Option<Section> {
         .collect();
     let heading = "\n## Failed as expected\n\n".to_owned();
     section(Section { rank: 8, noun: "expected failures", heading, items, tail: String::new() })
+}
+
+fn provisional(report: &Report) -> Option<Section> {
+    let items = report
+        .provisional()
+        .map(|(target, case)| {
+            let from = report.counts_from(case).unwrap_or_default();
+            let glyph = case.outcome.glyph();
+            format!(
+                "| {} | {} | {glyph} {} | {} |\n",
+                code_cell(&case.id),
+                code_cell(&target.target),
+                case.outcome.label(),
+                code_cell(from)
+            )
+        })
+        .collect();
+    let heading = "\n## Provisional, without effect yet\n\n| case | target | outcome | counts from |\n|---|---|---|---|\n";
+    section(Section {
+        rank: 8,
+        noun: "provisional cases",
+        heading: heading.to_owned(),
+        items,
+        tail: String::new(),
+    })
 }
 
 /// Entries of the expectation file that are failures themselves.

@@ -56,6 +56,7 @@ pub fn render_since(report: &Report, since: Option<&Since>, options: &Options) -
     page.groups(report, "WITHOUT A RESULT", ExitClass::Incomplete);
     page.incomplete(report);
     page.not_measured(report);
+    page.provisional(report);
     page.expected(report);
     page.out.push_str(&since.map(|since| changes::lines(since, options)).unwrap_or_default());
     page.footer(report);
@@ -190,6 +191,17 @@ impl Page<'_> {
         self.blank();
         let legend = legend(report, |outcome| format!("{}: {}", outcome.label(), outcome.meaning()));
         self.wrapped("", 0, &legend);
+        let levels: Vec<String> = report
+            .targets
+            .iter()
+            .filter(|target| target.status == TargetStatus::Measured)
+            .filter(|target| target.interfaces.iter().any(|summary| summary.level.is_some()))
+            .map(|target| format!("{} {}", target.target, target.levels()))
+            .collect();
+        if !levels.is_empty() {
+            self.blank();
+            self.wrapped("levels: ", 8, &escape::line(&levels.join(" · ")));
+        }
     }
 
     fn groups(&mut self, report: &Report, title: &str, class: ExitClass) {
@@ -354,6 +366,23 @@ impl Page<'_> {
                 let text = format!("{}: {}", known.entry.place(), known.entry.excuse());
                 self.wrapped("   - ", 5, &escape::line(&escape::cap(&text, FIELD_BYTES)));
             }
+        }
+    }
+
+    fn provisional(&mut self, report: &Report) {
+        let cases = report.provisional().count();
+        if cases == 0 {
+            return;
+        }
+        self.heading(&format!("PROVISIONAL, WITHOUT EFFECT YET: {}", plural(cases, "case")));
+        for (target, case) in report.provisional().take(GROUPS) {
+            let from =
+                report.counts_from(case).map(|from| format!(", counts from {from}")).unwrap_or_default();
+            let text = format!("{} on {}: {}{from}", case.id, target.target, case.outcome.label());
+            self.wrapped("   - ", 5, &escape::line(&escape::cap(&text, FIELD_BYTES)));
+        }
+        if cases > GROUPS {
+            self.line(&format!("   ... and {} more, in report.json", plural(cases - GROUPS, "case")));
         }
     }
 

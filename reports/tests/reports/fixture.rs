@@ -96,7 +96,7 @@ pub(crate) fn started() -> EventKind {
 }
 
 fn clause(id: &str, level: ClauseLevel, interface: &str, text: &str) -> ClauseInfo {
-    ClauseInfo { id: id.into(), level, interface: interface.into(), text: text.into() }
+    ClauseInfo { id: id.into(), level, interface: interface.into(), from: None, text: text.into() }
 }
 
 pub(crate) fn case(id: &str, clauses: &[&str], sentence: &str) -> PlannedCase {
@@ -152,6 +152,7 @@ pub(crate) fn ready(target: &str, provision: &str, server: Option<&str>) -> Even
         provision: Provision {
             provision: provision.into(),
             server_version: server.map(Into::into),
+            images: Vec::new(),
             driver_version: Some("0.1.0".into()),
             ready_ms: 12,
             effort: "standard".into(),

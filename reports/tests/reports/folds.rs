@@ -2,6 +2,7 @@
 
 use prism_reports::event::{Route, TargetFailed, TargetPlanned, TargetReady};
 use prism_reports::model::TargetStatus;
+use prism_reports::render::{html, markdown, terminal};
 use prism_reports::{Event, EventKind, Level, Outcome, Report, Verdict};
 use proptest::prelude::*;
 
@@ -124,6 +125,76 @@ fn a_part_of_the_cases_proves_no_level() {
     let report = Report::from_events(&log.close(false).events);
     assert_eq!(report.targets[0].interfaces[0].level, None);
     assert_eq!(report.verdict, Verdict::Conformant);
+}
+
+/// The same cases, with a clause that counts from some revision on; the run is of contract 2025-01.
+fn with_provisional(from: Option<&str>, outcome: Outcome) -> Report {
+    let mut log = log_of(&[
+        ("keyvalue_basic/must", "KVB-01", Outcome::Pass),
+        ("keyvalue_basic/should", "KVB-12", Outcome::Pass),
+        ("keyvalue_basic/new", "KVB-07", outcome),
+    ]);
+    if let EventKind::RunStarted(run) = &mut log.events[0].kind {
+        let clause = run.clauses.iter_mut().find(|clause| clause.id == "KVB-07").unwrap();
+        clause.from = from.map(str::to_owned);
+    }
+    Report::from_events(&log.close(false).events)
+}
+
+#[test]
+fn what_is_provisional_is_shown_and_changes_nothing() {
+    for outcome in Outcome::ALL {
+        let report = with_provisional(Some("2025-02"), outcome);
+        assert_eq!((report.verdict, report.exit_code), (Verdict::Conformant, 0), "{outcome}");
+        assert_eq!(report.totals.total(), 2);
+        assert_eq!(report.targets[0].interfaces[0].level, Some(Level::Full));
+        let shown: Vec<_> = report.provisional().map(|(_, case)| (case.id.as_str(), case.outcome)).collect();
+        assert_eq!(shown, [("keyvalue_basic/new", outcome)]);
+        assert_eq!(report.counts_from(report.provisional().next().unwrap().1), Some("2025-02"));
+        let plain = terminal::Options { color: false, width: 110 };
+        for page in [
+            terminal::render(&report, &plain),
+            markdown::render(&report, &markdown::Options::default()),
+            html::render(&report),
+        ] {
+            assert!(page.contains("keyvalue_basic/new") && page.contains("2025-02"), "{page}");
+        }
+    }
+}
+
+#[test]
+fn from_its_revision_on_a_clause_counts() {
+    for from in [None, Some("2024-12"), Some("2025-01")] {
+        let report = with_provisional(from, Outcome::Fail);
+        assert_eq!((report.verdict, report.exit_code), (Verdict::NonConformant, 1), "{from:?}");
+        assert_eq!((report.targets[0].interfaces[0].level, report.provisional().count()), (None, 0));
+        let held = with_provisional(from, Outcome::Pass);
+        assert_eq!(held.targets[0].interfaces[0].level, Some(Level::Full));
+    }
+}
+
+#[test]
+fn the_level_of_a_target_is_the_lowest_of_what_it_declares() {
+    let mut log = Log::default();
+    log.push(fixture::started());
+    let cases = vec![
+        case("keyvalue_basic/must", &["KVB-01"], "It holds."),
+        case("keyvalue_basic/should", &["KVB-12"], "It holds."),
+        case("keyvalue_ttl/must", &["KVT-01"], "It holds."),
+    ];
+    log.push(EventKind::TargetPlanned(planned(
+        "redis",
+        "redis-7.0",
+        &["keyvalue_basic", "keyvalue_ttl"],
+        cases,
+    )));
+    log.push(ready("redis", "container", None));
+    log.push(done(finished("redis", "keyvalue_basic/must", Outcome::Pass, 1.0)));
+    log.push(done(finished("redis", "keyvalue_basic/should", Outcome::ExpectedFail, 1.0)));
+    log.push(done(finished("redis", "keyvalue_ttl/must", Outcome::Pass, 1.0)));
+    let target = &Report::from_events(&log.close(false).events).targets[0];
+    assert_eq!(target.level, Some(Level::Core));
+    assert_eq!(target.levels(), "full in keyvalue_ttl; core in keyvalue_basic");
 }
 
 #[test]

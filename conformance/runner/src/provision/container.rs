@@ -3,6 +3,7 @@
 use std::{collections::HashMap, fmt, time::Duration};
 
 use futures::StreamExt;
+use prism_reports::event::ServerImage;
 use tempfile::TempDir;
 use testcontainers::{
     ContainerAsync, ContainerRequest, GenericImage, ImageExt, TestcontainersError,
@@ -106,11 +107,13 @@ async fn look_after(
         Ok(port) => {
             let mut place = Place::at(host, port);
             place.workdir = workdir.as_ref().map(|folder| folder.path().to_owned());
+            let image = running.image(&declared.image).await;
             Ok(Server {
                 address: place.address(),
                 kind: ProvisionKind::Container,
                 settings: place.fill_map("`settings`", &setup.settings).map_err(Refusal::Failed)?,
-                description: running.describe(&declared.image).await,
+                description: describe(&declared.image, image.as_ref()),
+                image,
                 running: Running::Container(Box::new(running)),
                 workdir,
             })
@@ -278,17 +281,11 @@ impl RunningContainer {
         lines[lines.len().saturating_sub(KEPT)..].to_vec()
     }
 
-    /// The image with the id of what the tag stands for here.
-    async fn describe(&self, image: &str) -> String {
+    /// What the name of the image stands for here; `None` where the engine does not tell.
+    async fn image(&self, name: &str) -> Option<ServerImage> {
         let inspected = self.docker.inspect_container(&self.id, None::<InspectContainerOptions>);
-        let id = match timeout(ANSWER_WITHIN, inspected).await {
-            Ok(Ok(inspected)) => inspected.image,
-            _ => None,
-        };
-        match id.as_deref().and_then(|id| id.strip_prefix("sha256:")).and_then(|id| id.get(..12)) {
-            Some(id) => format!("{image} (image {id})"),
-            None => image.to_owned(),
-        }
+        let digest = timeout(ANSWER_WITHIN, inspected).await.ok()?.ok()?.image?;
+        Some(ServerImage { name: name.to_owned(), digest })
     }
 
     /// Removes it.
@@ -327,6 +324,15 @@ impl Drop for RunningContainer {
 impl fmt::Debug for RunningContainer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RunningContainer").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// The image with the beginning of its id.
+fn describe(name: &str, image: Option<&ServerImage>) -> String {
+    let id = image.and_then(|image| image.digest.strip_prefix("sha256:")).and_then(|id| id.get(..12));
+    match id {
+        Some(id) => format!("{name} (image {id})"),
+        None => name.to_owned(),
     }
 }
 

@@ -51,6 +51,7 @@ pub(super) async fn find(external: &External, setup: &Setup, context: &Context) 
     let shown = address.clone().unwrap_or_default();
     match wait(Probe::Port(&shown), deadline, pending()).await {
         Ok(()) => Ok(Server {
+            image: None,
             address,
             kind: ProvisionKind::External,
             settings: filled,

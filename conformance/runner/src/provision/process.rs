@@ -96,6 +96,7 @@ async fn start_once(
     let within = context.ready_within();
     match wait(probe, Instant::now() + within, running.ended()).await {
         Ok(()) => Ok(Server {
+            image: None,
             address,
             kind: ProvisionKind::Process,
             settings,

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, path::Path, time::Duration};
 
+use prism_reports::event::ServerImage;
 use tempfile::TempDir;
 use tokio::time::Instant;
 
@@ -38,6 +39,8 @@ pub struct Server {
     pub settings: BTreeMap<String, String>,
     /// What runs, for people: an image with its id, the path of a binary, the variable that was set.
     pub description: String,
+    /// The image that it was started from, where it runs in a container of ours.
+    pub image: Option<ServerImage>,
     // Dropped before the folder that it writes to.
     pub(super) running: Running,
     pub(super) workdir: Option<TempDir>,
@@ -75,6 +78,7 @@ pub(super) fn embedded(templates: &BTreeMap<String, String>) -> Result<Server, S
         kind: ProvisionKind::Embedded,
         settings: place.fill_map("`embedded`", templates)?,
         description: "embedded".to_owned(),
+        image: None,
         running: Running::Nothing,
         workdir,
     })

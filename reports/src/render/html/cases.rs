@@ -82,6 +82,9 @@ fn facts(target: &TargetReport, out: &mut dyn Write) -> io::Result<()> {
         facts.push(format!("{} effort", provision.effort));
         facts.extend(provision.call_cost_us.map(|cost| format!("{cost:.0} µs a call")));
     }
+    if target.interfaces.iter().any(|summary| summary.level.is_some()) {
+        facts.push(format!("level: {}", target.levels()));
+    }
     facts.extend(target.guarantees.iter().map(|(name, value)| format!("{name}: {value}")));
     if facts.is_empty() {
         return Ok(());
