@@ -1,13 +1,14 @@
 //! The arguments of the command line.
 
 use crate::command::{
-    diff, expect, explain, init, list, mutants, pattern, proxy, report, run, serve, validate,
+    diff, expect, explain, init, list, mutants, pattern, plan, proxy, report, run, serve, validate,
 };
 use crate::init::Language;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use prism_runner::{
     plan::Selection,
     provision::{Mode, Way},
+    shards::MOST_GROUPS,
 };
 use prism_suites::Effort;
 use std::{io::Write, path::PathBuf, process::ExitCode};
@@ -39,6 +40,9 @@ enum Command {
         after_help = "Examples:\n  prism-conformance list\n  prism-conformance list --backend redis --interface keyvalue_ttl\n  prism-conformance list --format json"
     )]
     List(ListArgs),
+    /// Divide a run into groups for separate machines, as a matrix for GitHub; say what is left out, and why.
+    #[command(after_help = plan::EXAMPLES)]
+    Plan(Box<PlanArgs>),
     /// Print clauses of the contract, with the cases that prove them.
     #[command(
         after_help = "Examples:\n  prism-conformance explain KVB-07\n  prism-conformance explain keyvalue_ttl\n  prism-conformance explain keyvalue_ttl/persist_keeps_the_key"
@@ -252,6 +256,62 @@ pub struct ListArgs {
     pub format: TextFormat,
 }
 
+/// Arguments of `plan`.
+#[derive(Debug, Clone, Args)]
+pub struct PlanArgs {
+    /// Where backends are declared.
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+    /// What to select.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// A backend without which the run is incomplete (exit code 3); can be repeated, or separated by commas.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub require: Vec<String>,
+    /// Reach every backend through a process of the reference proxy as well, and compare; `only` leaves the direct way out.
+    #[arg(
+        long,
+        value_name = "WAYS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "both"
+    )]
+    pub via_proxy: Option<ViaProxyArg>,
+    /// The seed that everything random in every group comes from. Default: a new one.
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// The most groups to make.
+    #[arg(long, value_name = "N", default_value_t = MOST_GROUPS, value_parser = clap::value_parser!(u16).range(1..=i64::from(MOST_GROUPS)))]
+    pub max_groups: u16,
+    /// A report.json or events.jsonl of an earlier run, or a folder that holds one, by whose durations groups are
+    /// balanced. Default: interfaces are spread by a hash, so that a new one moves no other.
+    #[arg(long, value_name = "FILE")]
+    pub durations: Option<PathBuf>,
+    /// Plan only what the files touch that differ from a revision of git.
+    #[arg(long, value_name = "REV", conflicts_with = "changed")]
+    pub changed_since: Option<String>,
+    /// Plan only what these files touch.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub changed: Vec<PathBuf>,
+    /// The file for the plan.
+    #[arg(long, value_name = "FILE", default_value = "plan.json")]
+    pub output: PathBuf,
+    /// What to print.
+    #[arg(long, default_value = "text")]
+    pub format: PlanFormat,
+}
+
+/// What a plan can look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// For people.
+    Text,
+    /// The plan itself.
+    Json,
+    /// Its matrix alone, on one line, as GitHub takes it.
+    Matrix,
+}
+
 /// Arguments of `explain`.
 #[derive(Debug, Clone, Args)]
 pub struct ExplainArgs {
@@ -451,6 +511,7 @@ impl Cli {
         let result = match self.command {
             Command::Run(args) => run::run(&args),
             Command::List(args) => list::list(&args),
+            Command::Plan(args) => plan::plan(&args),
             Command::Explain(args) => explain::explain(&args),
             Command::Validate(args) => validate::validate(&args),
             Command::Mutants(args) => mutants::mutants(&args),

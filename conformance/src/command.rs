@@ -8,6 +8,7 @@ pub mod init;
 pub mod list;
 pub mod mutants;
 pub mod pattern;
+pub mod plan;
 pub mod proxy;
 pub mod report;
 pub mod run;
@@ -19,14 +20,15 @@ pub use trouble::Trouble;
 
 use crate::{
     builtins,
-    cli::RegistryArgs,
+    cli::{RegistryArgs, ViaProxyArg},
     patterns::{self, ReferencePatterns},
 };
 use miette::{GraphicalReportHandler, GraphicalTheme};
+use prism_reports::event::Route;
 use prism_runner::{
     PlannedTarget, Selection,
     pattern::PatternCommand,
-    plan, plan_patterns,
+    plan as plan_backends, plan_patterns,
     registry::{Registry, Source},
 };
 use prism_yaml::Problems;
@@ -64,12 +66,26 @@ pub(crate) fn planned(registry: &Registry, selection: &Selection) -> Result<Vec<
     let everything = selection.backends.is_empty() && selection.patterns.is_empty();
     let mut targets = Vec::new();
     if everything || !selection.backends.is_empty() {
-        targets.extend(plan(registry, selection).map_err(trouble)?);
+        targets.extend(plan_backends(registry, selection).map_err(trouble)?);
     }
     if everything || !selection.patterns.is_empty() {
         targets.extend(plan_patterns(registry, selection, &ReferencePatterns).map_err(trouble)?);
     }
     Ok(targets)
+}
+
+/// The ways that lead to a backend.
+pub(crate) fn routes(via_proxy: Option<ViaProxyArg>) -> Vec<Route> {
+    match via_proxy {
+        None => vec![Route::Direct],
+        Some(ViaProxyArg::Both) => vec![Route::Direct, Route::Proxy],
+        Some(ViaProxyArg::Only) => vec![Route::Proxy],
+    }
+}
+
+/// The commit of the work tree, where CI says it.
+pub(crate) fn commit() -> Option<String> {
+    std::env::var("GITHUB_SHA").ok().filter(|commit| !commit.is_empty())
 }
 
 /// This program as the one that runs a pattern.

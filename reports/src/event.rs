@@ -170,7 +170,7 @@ impl ClauseLevel {
 }
 
 /// A target and the cases that it will get.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TargetPlanned {
     /// Names the target in this run, say `redis` or `redis@redis-7.0`.
     pub target: String,
@@ -238,7 +238,7 @@ pub struct DeclaredInterface {
 }
 
 /// A case that a target will get.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedCase {
     /// The case, such as `keyvalue_ttl/expires_not_early`.
     pub id: String,

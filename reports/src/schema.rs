@@ -1,9 +1,10 @@
-//! The JSON Schemas of `report.json` and of a diff, which are published beside the code in `schema/`.
+//! The JSON Schemas of `report.json`, of `plan.json` and of a diff, which are published beside the code in `schema/`.
 
 use schemars::Schema;
 
 use crate::diff::Diff;
 use crate::model::Report;
+use crate::plan::Plan;
 
 /// The schema of [`Report`], pretty-printed, with a newline at the end.
 pub fn report_schema() -> String {
@@ -13,6 +14,11 @@ pub fn report_schema() -> String {
 /// As [`report_schema`], of [`Diff`].
 pub fn diff_schema() -> String {
     pretty(&schemars::schema_for!(Diff))
+}
+
+/// As [`report_schema`], of [`Plan`].
+pub fn plan_schema() -> String {
+    pretty(&schemars::schema_for!(Plan))
 }
 
 fn pretty(schema: &Schema) -> String {

@@ -4,6 +4,7 @@
 //! - [`provision`]: the servers that drivers need, found or started, and taken away again.
 //! - [`mod@plan`]: which cases run against which targets.
 //! - [`expectations`]: the failures that are known.
+//! - [`shards`]: a plan, divided into groups for separate machines.
 //! - [`driver`]: drivers that are processes of the run, or endpoints of somebody else.
 //! - [`pattern`]: patterns over the drivers of backends, as targets.
 //! - [`proxied`]: the way to a driver through a proxy.
@@ -25,6 +26,7 @@ mod records;
 pub mod registry;
 mod secrets;
 mod servers;
+pub mod shards;
 mod smoke;
 pub mod target;
 

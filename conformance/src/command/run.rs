@@ -2,15 +2,15 @@
 
 use crate::{
     builtins,
-    cli::{ReportFormat, RunArgs, ViaProxyArg},
+    cli::{ReportFormat, RunArgs},
     command::{
         Trouble,
         baseline::Baseline,
-        colour,
+        colour, commit,
         expect::read_expectations,
         pattern_command, planned, print_with, quoted, registry,
         report::{write_file, write_report},
-        say,
+        routes, say,
         serve::stop_signal,
     },
     patterns::ReferencePatterns,
@@ -19,7 +19,7 @@ use crate::{
 use prism_interfaces::catalogue;
 use prism_reports::{
     Event, EventKind, EventWriter, Expectations, LogError, Report, append_step_summary,
-    event::{Host, Route, RunStarted},
+    event::{Host, RunStarted},
     exit_code,
     render::{self, changes::Since},
 };
@@ -67,11 +67,7 @@ type LogWriter = EventWriter<BufWriter<File>>;
 /// Runs the plan, writes the reports, prints one.
 pub fn run(args: &RunArgs) -> Result<ExitCode, Trouble> {
     let registry = registry(&args.registry)?;
-    let routes = match args.via_proxy {
-        None => vec![Route::Direct],
-        Some(ViaProxyArg::Both) => vec![Route::Direct, Route::Proxy],
-        Some(ViaProxyArg::Only) => vec![Route::Proxy],
-    };
+    let routes = routes(args.via_proxy);
     let targets = planned(&registry, &Selection { routes, ..args.selection.selection(&args.require) })?;
     if targets.iter().all(|target| target.cases.is_empty()) {
         return Err(Trouble::nothing("no case is selected; `prism-conformance list` shows them all"));
@@ -239,7 +235,7 @@ fn started(args: &RunArgs, options: &RunOptions, started_at: String, processors:
         effort: options.effort.map(|effort| effort.to_string()),
         started_at,
         command: std::env::args().map(|argument| quoted(&argument)).collect::<Vec<_>>().join(" "),
-        commit: std::env::var("GITHUB_SHA").ok().filter(|commit| !commit.is_empty()),
+        commit: commit(),
         host: Host {
             os: std::env::consts::OS.to_owned(),
             arch: std::env::consts::ARCH.to_owned(),

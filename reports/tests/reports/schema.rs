@@ -3,14 +3,18 @@
 use std::path::PathBuf;
 
 use prism_reports::render::json;
-use prism_reports::{Report, report_schema};
+use prism_reports::{Report, plan_schema, report_schema};
 
 use crate::fixture;
 
 #[test]
-fn the_published_schema_is_current() {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("schema/report.v1.schema.json");
-    let current = report_schema();
+fn the_published_schemas_are_current() {
+    is_current("schema/report.v1.schema.json", report_schema());
+    is_current("schema/plan.v1.schema.json", plan_schema());
+}
+
+fn is_current(path: &str, current: String) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path);
     if std::env::var_os("PRISM_BLESS").is_some() {
         std::fs::write(&path, &current).unwrap();
     }
