@@ -385,6 +385,10 @@ pub struct DiffArgs {
     /// What to print.
     #[arg(long, default_value = "text")]
     pub format: DiffFormat,
+    /// Something is worse, too, where the calls of an rpc clearly take more than this many times as long: all of the
+    /// interval that is printed lies above. Default: times are shown, and gate nothing.
+    #[arg(long, value_name = "RATIO", value_parser = ratio)]
+    pub fail_slower: Option<f64>,
 }
 
 /// What to do to a file of known failures.
@@ -503,6 +507,14 @@ pub enum MatrixFormat {
     Markdown,
     /// For programs.
     Json,
+}
+
+/// How many times as long something may take.
+fn ratio(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(ratio) if ratio.is_finite() && ratio >= 1.0 => Ok(ratio),
+        _ => Err("a number from 1 on, such as 2.5, is needed".to_owned()),
+    }
 }
 
 impl Cli {

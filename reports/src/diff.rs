@@ -3,10 +3,11 @@
 //! Only what both runs selected is compared; what one of them left out is said. A case counts as worse where it fails
 //! now and did not before, has no result any more, or is gone; so does a target or a declared interface that is gone or
 //! not measured any more, and a level that is lost. Claims that changed are shown: whether a limit became weaker or
-//! stronger is for the reader to say.
+//! stronger is for the reader to say. So are latencies, unless [`Diff::fail_slower`] makes a gate of them.
 
 mod cases;
 mod claims;
+mod latency;
 mod levels;
 mod model;
 mod scope;
@@ -14,7 +15,8 @@ mod targets;
 
 pub use model::{
     CaseChange, CaseChangeKind, ClaimChange, Compared, DIFF_SCHEMA_VERSION, Diff, Incomparable,
-    InterfaceChange, InterfaceChangeKind, LevelChange, Side, TargetChange, TargetChangeKind, Which,
+    InterfaceChange, InterfaceChangeKind, LatencyChange, LatencyVerdict, LevelChange, Side, TargetChange,
+    TargetChangeKind, Which,
 };
 
 use crate::model::{Report, TargetReport};
@@ -41,6 +43,7 @@ pub fn compare(before: &Report, after: &Report) -> Result<Diff, Incomparable> {
         claims::compare(pair, &mut diff);
         levels::compare(&scope, pair, &mut diff);
         cases::compare(&scope, pair, &mut diff);
+        latency::compare(&scope, pair, &mut diff);
     }
     cases::of_new_targets(&scope, &mut diff);
     if diff.compared.cases == 0 {

@@ -369,6 +369,11 @@ pub struct CaseFinished {
     /// The namespace of the case, if it was kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
+    /// By rpc, such as `KeyValueBasic/Get`, the time within which half of its calls had the head of their answer, in
+    /// microseconds, at most 1 % off; only calls whose head does not say that they failed. Absent in logs of older
+    /// versions.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub p50_us: BTreeMap<String, f64>,
 }
 
 /// Why a case did not pass. Every text may come from the target: renderers treat it as data.

@@ -277,8 +277,13 @@ impl<'a> Fold<'a> {
             notes: result.map(|result| result.notes.clone()).unwrap_or_default(),
             logs: result.map(|result| result.logs.clone()).unwrap_or_default(),
             namespace: result.and_then(|result| result.namespace.clone()),
+            p50_us: result.map(|result| medians(&result.p50_us)).unwrap_or_default(),
         }
     }
+}
+
+fn medians(p50_us: &BTreeMap<String, f64>) -> BTreeMap<String, f64> {
+    p50_us.iter().filter_map(|(rpc, time)| Some((rpc.clone(), finite(*time)?))).collect()
 }
 
 /// JSON has no infinity and no NaN; a time that is none must not make the report unreadable.

@@ -229,6 +229,9 @@ pub struct CaseReport {
     /// The namespace of the case, if it was kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
+    /// By rpc, the time within which half of its calls that went well had the head of their answer, in microseconds.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub p50_us: BTreeMap<String, f64>,
 }
 
 /// One of the cases that took longest.

@@ -98,6 +98,7 @@ pub async fn execute(
             notes: context.notes().into_iter().chain(found.note).collect(),
             logs: if outcome.proves() { Vec::new() } else { found.logs },
             namespace: execution.keep.then(|| context.namespace().to_owned()),
+            p50_us: context.tap().medians().into_iter().map(|(rpc, time)| (rpc, micros(time))).collect(),
         };
     }
 }
@@ -196,6 +197,11 @@ fn failure_record(
         reproduce: execution.reproduce.clone(),
         cause,
     })
+}
+
+/// In microseconds, to ten nanoseconds.
+fn micros(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e8).round() / 100.0
 }
 
 /// `InvalidArgument` is `INVALID_ARGUMENT` in gRPC's own spelling.

@@ -10,7 +10,7 @@ use prism_reports::{
     },
 };
 use prism_suites::{Case, Kind};
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 /// The catalogue of clauses, as a log carries it so that it explains itself.
 pub fn clauses() -> Vec<ClauseInfo> {
@@ -44,6 +44,7 @@ pub(crate) fn not_measurable(target: &Target, case: &Case, why: &str) -> CaseFin
         notes: vec![why.to_owned()],
         logs: Vec::new(),
         namespace: None,
+        p50_us: BTreeMap::new(),
     }
 }
 

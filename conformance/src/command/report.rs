@@ -2,10 +2,10 @@
 
 use crate::{
     cli::{ReportArgs, ReportFormat},
-    command::{Trouble, baseline::Baseline, colour, print_with, say},
+    command::{Trouble, baseline::Baseline, colour, diff::read, print_with, say},
 };
 use prism_reports::{
-    Report, append_step_summary, exit_code, read_report,
+    Report, append_step_summary, exit_code,
     render::{self, badge::Badge, changes::Since},
 };
 use std::{
@@ -20,7 +20,7 @@ const PAGE_BYTES: usize = prism_reports::STEP_SUMMARY_LIMIT as usize;
 
 /// Renders; the exit code is the one of the run.
 pub fn report(args: &ReportArgs) -> Result<ExitCode, Trouble> {
-    let report = read_report(&args.events).map_err(|error| Trouble::usage(error.to_string()))?;
+    let report = read(&args.events)?;
     let badge = badge(args, &report)?;
     if args.baseline.is_some() && !matches!(args.format, ReportFormat::Terminal | ReportFormat::Markdown) {
         return Err(Trouble::usage(

@@ -44,6 +44,7 @@ mod pubsub_basic;
 mod pubsub_wildcards;
 mod session;
 mod timeline;
+mod times;
 
 pub use bench::{Bench, BoundSlots, PatternProcess};
 pub use case::{Case, Given, Instance, Kind, case};

@@ -1,8 +1,9 @@
 //! Watches the calls of a case at the seam.
 
+use crate::times::Times;
 use prism_interfaces::{Endpoint, EndpointError};
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     error::Error,
     future::Future,
     pin::Pin,
@@ -32,19 +33,26 @@ pub struct CallRecord {
     pub code: Code,
 }
 
-/// Counts every call and keeps the last ones.
+/// Counts every call, keeps the last ones, and how long those took that went well.
 #[derive(Debug, Clone)]
 pub struct Tap {
     calls: Arc<AtomicU64>,
     lost: Arc<AtomicU64>,
     last: Arc<Mutex<VecDeque<CallRecord>>>,
+    times: Arc<Mutex<BTreeMap<String, Times>>>,
     began: Instant,
 }
 
 impl Tap {
     /// A tap that has seen nothing.
     pub fn new() -> Self {
-        Self { calls: Arc::default(), lost: Arc::default(), last: Arc::default(), began: Instant::now() }
+        Self {
+            calls: Arc::default(),
+            lost: Arc::default(),
+            last: Arc::default(),
+            times: Arc::default(),
+            began: Instant::now(),
+        }
     }
 
     /// How many calls were made.
@@ -62,7 +70,18 @@ impl Tap {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
+    /// By rpc, the time within which half of its calls had the head of their answer; only those count whose head does
+    /// not say that they failed, because a refusal costs something else.
+    pub fn medians(&self) -> BTreeMap<String, Duration> {
+        let times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
+        times.iter().map(|(rpc, times)| (rpc.clone(), times.median())).collect()
+    }
+
     fn record(&self, record: CallRecord) {
+        if record.code == Code::Ok {
+            let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
+            times.entry(record.rpc.clone()).or_insert_with(Times::new).record(record.took);
+        }
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.len() == KEPT {
             last.pop_front();

@@ -55,12 +55,17 @@ fn two_runs_of_the_same_driver_do_not_differ() {
     for folder in ["before", "after"] {
         tool.run(&[FEW, &["--output", folder, "--seed", "1"]].concat()).exits(0);
     }
-    tool.run(&["diff", "before", "after"]).exits(0).says("NOTHING WORSE: nothing changed; ");
+    // How long calls took is shown too, and may differ.
+    tool.run(&["diff", "before", "after"]).exits(0).says("NOTHING WORSE: ").says("times of ");
     tool.run(&["diff", "before/report.json", "after/events.jsonl"]).exits(0);
     let first = tool.run(&["diff", "before", "after", "--format", "json"]).exits(0).stdout;
     let again = tool.run(&["diff", "before", "after", "--format", "json"]).exits(0).stdout;
     assert_eq!(first, again);
-    assert!(read(&first).compared.cases >= 2, "{first}");
+    let diff = read(&first);
+    assert!(diff.compared.cases >= 2 && diff.is_empty(), "{first}");
+    let timed =
+        |rpc: &str| diff.latencies.iter().any(|change| change.target == "memstore" && change.rpc == rpc);
+    assert!(timed("KeyValueBasic/Get") && timed("KeyValueBasic/Set"), "{first}");
     let page = tool.run(&["diff", "before", "after", "--format", "markdown"]).exits(0);
     page.says("# ✓ Prism conformance, compared: nothing worse");
 }
@@ -141,6 +146,43 @@ fn a_level_that_is_lost_is_worse_and_one_that_is_gained_is_not() {
     tool.run(&["diff", "after", "before"])
         .exits(0)
         .says("Gained: 1 level\n   clock on memstore: no level → full");
+}
+
+#[test]
+fn slower_calls_gate_where_that_was_asked_for() {
+    let tool = Tool::new();
+    let run = ["run", "--backend", "memstore", "--case", "keyvalue_basic/*", "--effort", "quick"];
+    tool.run(&[&run[..], &["--output", "before"]].concat()).exits(0);
+    let slower_by = |factor: f64| {
+        move |mut event: EventKind| {
+            if let EventKind::CaseFinished(case) = &mut event {
+                case.p50_us.entry("KeyValueBasic/Get".to_owned()).and_modify(|us| *us *= factor);
+            }
+            Some(event)
+        }
+    };
+    altered(&tool, "before", "after", slower_by(3.0));
+    let said = tool.run(&["diff", "before", "after"]).exits(0);
+    said.says("Slower: 2 rpcs\n   KeyValueBasic/Get on memstore: ").says("3.00 times as long");
+    tool.run(&["diff", "before", "after", "--fail-slower", "4"]).exits(0);
+    let said = tool.run(&["diff", "before", "after", "--fail-slower", "2"]).exits(1);
+    said.says("WORSE: 2 rpcs slower than allowed");
+    tool.run(&["diff", "after", "before", "--fail-slower", "1"]).exits(0).says("Faster: 2 rpcs");
+
+    altered(&tool, "before", "elsewhere", |mut event| {
+        if let EventKind::RunStarted(run) = &mut event {
+            run.host.cores += 1;
+        }
+        Some(event)
+    });
+    tool.run(&["diff", "before", "elsewhere"]).exits(0).says("the runs were made on different machines");
+    let refused = tool.run(&["diff", "before", "elsewhere", "--fail-slower", "2"]).exits(2);
+    refused.complains("--fail-slower: there are no times that can be compared");
+    for ratio in ["0.5", "NaN", "inf", "-1", "x"] {
+        tool.run(&["diff", "before", "after", &format!("--fail-slower={ratio}")])
+            .exits(2)
+            .complains("from 1 on");
+    }
 }
 
 #[test]

@@ -193,6 +193,15 @@ fn the_action_runs_in_the_repository_of_a_backend() {
     assert!(!good.summary("Run").contains("Prism"), "the step of the drivers writes no page");
     assert!(runner.artifact("prism-report").join("report.html").is_file());
 
+    let since =
+        [("cases", FEW), ("output", "again"), ("artifact", ""), ("baseline", "prism-report/report.json")];
+    let mut again = job(&since);
+    assert_eq!(again.run(), 0, "{}", again.log());
+    assert!(again.summary("Summary").contains("## Changes since the baseline\n\n**Nothing worse**"));
+    let mut none = job(&[("cases", FEW), ("output", "never"), ("baseline", "my-backends/mine/backend.yaml")]);
+    assert_eq!(none.run(), 2, "{}", none.log());
+    assert!(none.log().contains("it is neither an event log nor a report.json"), "{}", none.log());
+
     // It serves what it does not declare: the page is there, the reports are uploaded, and the job is red.
     let mut fault = job(&[("cases", "keyvalue_scan/*"), ("output", "fault"), ("artifact", "fault")]);
     assert_eq!(fault.run(), 1, "{}", fault.log());

@@ -118,6 +118,7 @@ pub(crate) fn run(targets: usize, cases: usize) -> Vec<Event> {
                 notes: Vec::new(),
                 logs: Vec::new(),
                 namespace: None,
+                p50_us: std::collections::BTreeMap::new(),
             })));
         }
     }

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::latency::FEWEST_CASES;
 use crate::exit::Verdict;
 use crate::model::{Counts, Level, Provenance, Report};
 use crate::outcome::Outcome;
@@ -39,6 +40,12 @@ pub struct Diff {
     pub levels: Vec<LevelChange>,
     /// Traits and guarantees that are claimed otherwise.
     pub claims: Vec<ClaimChange>,
+    /// How long calls take, for every rpc of every target that both runs called; none where the runs were made on
+    /// different machines.
+    pub latencies: Vec<LatencyChange>,
+    /// The ratio from which on a slower rpc is worse, if one was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fail_slower: Option<f64>,
 }
 
 /// One of the runs.
@@ -216,6 +223,45 @@ pub struct ClaimChange {
     pub after: Option<String>,
 }
 
+/// How long the calls of one rpc take, until the head of the answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LatencyChange {
+    /// What the interval comes to.
+    pub verdict: LatencyVerdict,
+    /// The target.
+    pub target: String,
+    /// The rpc, such as `KeyValueBasic/Get`.
+    pub rpc: String,
+    /// How many cases, passed in both runs, make the figure.
+    pub cases: u64,
+    /// The median over the cases of their median times before, in microseconds.
+    pub before_us: f64,
+    /// The same now.
+    pub after_us: f64,
+    /// The median over the cases of how many times as long their calls take now.
+    pub ratio: f64,
+    /// Where the 99 % interval of `ratio` begins.
+    pub low: f64,
+    /// Where it ends.
+    pub high: f64,
+    /// Whether all of the interval lies above the ratio that makes a slower rpc worse.
+    pub too_slow: bool,
+}
+
+/// What a latency comes to. In the order in which it is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LatencyVerdict {
+    /// All of the interval lies above one and a half.
+    Slower,
+    /// All of the interval lies below two thirds.
+    Faster,
+    /// All of the interval lies in between.
+    Same,
+    /// The interval does not decide, or there are too few cases.
+    Inconclusive,
+}
+
 /// Which of the two reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
@@ -277,6 +323,18 @@ impl Diff {
             cases: Vec::new(),
             levels: Vec::new(),
             claims: Vec::new(),
+            latencies: Vec::new(),
+            fail_slower: None,
+        }
+    }
+
+    /// Makes a slower rpc worse where it is clearly more than this many times as slow: where all of its interval lies
+    /// above, and there are enough cases for a verdict.
+    pub fn fail_slower(&mut self, ratio: f64) {
+        self.fail_slower = Some(ratio);
+        for change in &mut self.latencies {
+            change.too_slow = change.cases >= FEWEST_CASES as u64 && change.low > ratio;
+            self.worse |= change.too_slow;
         }
     }
 
@@ -287,13 +345,14 @@ impl Diff {
         self.interfaces.sort_by_key(|change| change.kind);
         self.cases.sort_by_key(|change| change.kind);
         self.levels.sort_by_key(|change| !change.is_worse());
+        self.latencies.sort_by_key(|change| change.verdict);
         self.worse = self.targets.iter().any(|change| change.kind.is_worse())
             || self.interfaces.iter().any(|change| change.kind == InterfaceChangeKind::NewlyRefused)
             || self.cases.iter().any(|change| change.kind.is_worse())
             || self.levels.iter().any(LevelChange::is_worse);
     }
 
-    /// Whether the runs found the same.
+    /// Whether the runs found the same, however long it took.
     pub fn is_empty(&self) -> bool {
         self.targets.is_empty()
             && self.interfaces.is_empty()

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Diff, Incomparable, Pair};
+use super::{Diff, Incomparable, Pair, latency};
 use crate::event::{Digests, Route};
 use crate::model::{CaseReport, Provenance, Report, TargetReport};
 use crate::pattern::matches;
@@ -68,6 +68,12 @@ impl<'a> Scope<'a> {
         [&self.before, &self.after].iter().all(|side| side.all_cases() && side.interface(interface))
     }
 
+    /// Whether times can be compared.
+    pub(super) fn same_machine(&self) -> bool {
+        let host = |side: &Selected<'a>| side.run.map(|run| &run.host);
+        host(&self.before) == host(&self.after)
+    }
+
     /// Says what was left out, and what differs between the runs beside their results.
     pub(super) fn note(&self, diff: &mut Diff) {
         let of_before = self.pairs.iter().map(|pair| pair.before).collect();
@@ -77,6 +83,18 @@ impl<'a> Scope<'a> {
         if !(self.before.all_cases() && self.after.all_cases()) {
             diff.notes.push("levels are not compared: no run of a part of the cases has any".to_owned());
         }
+        for pair in self.pairs() {
+            if let Some((before, after)) = latency::ways(pair) {
+                diff.notes.push(format!(
+                    "times are not compared for {}: its server was {before} before and is {after} now",
+                    pair.after.target
+                ));
+            }
+        }
+        if !self.same_machine() {
+            diff.notes.push("times are not compared: the runs were made on different machines".to_owned());
+        }
+        latency::note(diff);
         let (Some(before), Some(after)) = (self.before.run, self.after.run) else { return };
         let host = |run: &Provenance| format!("{} {}, {} cores", run.host.os, run.host.arch, run.host.cores);
         let digest = |run: &Provenance, of: fn(&Digests) -> &String| {

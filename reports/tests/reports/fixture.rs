@@ -180,6 +180,7 @@ pub(crate) fn finished(target: &str, case: &str, outcome: Outcome, duration_ms: 
         notes: Vec::new(),
         logs: Vec::new(),
         namespace: None,
+        p50_us: BTreeMap::new(),
     }
 }
 

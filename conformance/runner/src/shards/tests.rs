@@ -103,6 +103,7 @@ fn recorded(targets: &[PlannedTarget], ms: impl Fn(&str) -> f64) -> Durations {
                 notes: Vec::new(),
                 logs: Vec::new(),
                 namespace: None,
+                p50_us: std::collections::BTreeMap::new(),
             })));
         }
     }

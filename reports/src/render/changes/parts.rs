@@ -1,8 +1,8 @@
 //! The wording that the terminal and the page share: titled lists of changes, what is worse first.
 
 use crate::diff::{
-    CaseChange, CaseChangeKind, ClaimChange, Diff, InterfaceChange, InterfaceChangeKind, LevelChange, Side,
-    TargetChange, TargetChangeKind,
+    CaseChange, CaseChangeKind, ClaimChange, Diff, InterfaceChange, InterfaceChangeKind, LatencyChange,
+    LatencyVerdict, LevelChange, Side, TargetChange, TargetChangeKind,
 };
 use crate::model::Counts;
 use crate::render::text::plural;
@@ -53,11 +53,16 @@ pub(super) fn parts(diff: &Diff) -> Vec<Part> {
         levels(diff, true, "lost"),
         cases(diff, Lost, "without a result now"),
         cases(diff, Removed, "removed"),
+        latencies(diff, "slower than allowed", true, |change| change.too_slow),
         claims(diff),
+        latencies(diff, "slower", false, |change| {
+            change.verdict == LatencyVerdict::Slower && !change.too_slow
+        }),
         cases(diff, Differently, "failing differently"),
         cases(diff, Excused, "failing as expected now"),
         cases(diff, Fixed, "fixed"),
         levels(diff, false, "gained"),
+        latencies(diff, "faster", false, |change| change.verdict == LatencyVerdict::Faster),
         interfaces(diff, InterfaceChangeKind::NewlyDeclared, "newly declared"),
         targets(diff, TargetChangeKind::Added, "added"),
         targets(diff, TargetChangeKind::Measured, "newly measured"),
@@ -175,6 +180,26 @@ fn claims(diff: &Diff) -> Part {
     };
     let rows = diff.claims.iter().map(row).collect();
     Part { title: "changed", noun: "claim", worse: false, rows }
+}
+
+fn latencies(diff: &Diff, title: &'static str, worse: bool, wanted: impl Fn(&LatencyChange) -> bool) -> Part {
+    let row = |change: &LatencyChange| Row {
+        what: Some(change.rpc.clone()),
+        target: change.target.clone(),
+        change: format!(
+            "{:.1} µs → {:.1} µs; {:.2} times as long (between {:.2} and {:.2}, {})",
+            change.before_us,
+            change.after_us,
+            change.ratio,
+            change.low,
+            change.high,
+            plural(change.cases as usize, "case")
+        ),
+        because: None,
+        reproduce: None,
+    };
+    let rows = diff.latencies.iter().filter(|change| wanted(change)).map(row).collect();
+    Part { title, noun: "rpc", worse, rows }
 }
 
 fn counts(counts: &Counts) -> String {
