@@ -34,5 +34,5 @@ package!(testing, "prism.testing.v1", "What drivers serve for tests only.");
 
 /// What patterns are told and serve.
 pub mod pattern {
-    package!(keyvalue, "prism.pattern.keyvalue.v1", "The keyvalue pattern.");
+    package!(multicast_registry, "prism.pattern.multicast_registry.v1", "The multicast registry pattern.");
 }

@@ -134,6 +134,13 @@ const PUBSUB_BASIC: &[TraitSpec] = &[
     ),
 ];
 
+const PATTERN_MULTICAST_REGISTRY: &[TraitSpec] = &[
+    required("max_identity_bytes", TraitKind::Bytes { min: 192 }, "the longest identity"),
+    required("max_topic_bytes", TraitKind::Bytes { min: 256 }, "the longest topic"),
+    required("max_payload_bytes", TraitKind::Bytes { min: 1 }, "the largest payload"),
+    required("atomic", TraitKind::Flag, "whether registrations that race are decided"),
+];
+
 /// What may be declared of an interface.
 pub fn specs(interface: &str) -> &'static [TraitSpec] {
     match interface {
@@ -143,6 +150,7 @@ pub fn specs(interface: &str) -> &'static [TraitSpec] {
         "keyvalue_transactional" => KEYVALUE_TRANSACTIONAL,
         "keyvalue_batch" => KEYVALUE_BATCH,
         "pubsub_basic" => PUBSUB_BASIC,
+        "pattern_multicast_registry" => PATTERN_MULTICAST_REGISTRY,
         _ => &[],
     }
 }

@@ -1,6 +1,6 @@
 //! The patterns of this build.
 
-use crate::{Slots, keyvalue, pattern::host};
+use crate::{Slots, keyvalue, multicast_registry, pattern::host};
 use prism_driver_kit::SettingSpec;
 use prism_interfaces::{Endpoint, traits::Declaration};
 use prism_slots::{Parameters, PatternSpec};
@@ -38,7 +38,10 @@ macro_rules! builtin {
 }
 
 /// Every pattern of this build.
-pub const BUILTINS: &[Builtin] = &[builtin!("keyvalue", "keyvalue", keyvalue::KeyValue)];
+pub const BUILTINS: &[Builtin] = &[
+    builtin!("keyvalue", "keyvalue", keyvalue::KeyValue),
+    builtin!("multicast-registry", "multicast_registry", multicast_registry::MulticastRegistry),
+];
 
 static SPECS: LazyLock<Vec<PatternSpec>> = LazyLock::new(|| {
     let names: Vec<&str> = BUILTINS.iter().map(|builtin| builtin.name).collect();

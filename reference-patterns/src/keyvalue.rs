@@ -5,12 +5,12 @@
 
 mod delegate;
 
-use crate::{Pattern, Slots, Start};
+use crate::{Pattern, Slots, Start, clock::PassedOnClock};
 use async_trait::async_trait;
 use delegate::Delegate;
 use prism_driver_kit::{InterfaceInfo, MAX_MESSAGE_BYTES, Running, RunningDriver};
 use prism_interfaces::{
-    Endpoint, Fault, Namespace,
+    Fault, Namespace,
     contract::v1::Reason,
     keyvalue::v1::{
         key_value_basic_server::KeyValueBasicServer, key_value_batch_server::KeyValueBatchServer,
@@ -18,16 +18,12 @@ use prism_interfaces::{
         key_value_transactional_server::KeyValueTransactionalServer, key_value_ttl_server::KeyValueTtlServer,
     },
     lifecycle::v1::InterfaceDescription,
-    testing::v1::{
-        AdvanceRequest, AdvanceResponse, NowRequest, NowResponse,
-        clock_client::ClockClient,
-        clock_server::{Clock, ClockServer},
-    },
+    testing::v1::clock_server::ClockServer,
     traits::{Declaration, TraitValue, Traits, parse_bytes},
 };
 use prism_slots::Parameters;
 use std::collections::BTreeMap;
-use tonic::{Request, Response, Status, service::Routes};
+use tonic::{Status, service::Routes};
 
 /// What it passes on.
 const INTERFACES: [&str; 6] = [
@@ -171,20 +167,6 @@ impl Running for Instance {
     }
 
     async fn stop(&self) {}
-}
-
-/// The clock of the backend, where it has one; where it has none, the backend says so.
-struct PassedOnClock(Endpoint);
-
-#[tonic::async_trait]
-impl Clock for PassedOnClock {
-    async fn now(&self, request: Request<NowRequest>) -> Result<Response<NowResponse>, Status> {
-        ClockClient::new(self.0.clone()).now(request).await
-    }
-
-    async fn advance(&self, request: Request<AdvanceRequest>) -> Result<Response<AdvanceResponse>, Status> {
-        ClockClient::new(self.0.clone()).advance(request).await
-    }
 }
 
 #[cfg(test)]

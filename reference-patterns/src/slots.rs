@@ -118,7 +118,7 @@ impl Slot {
     }
 
     /// The backend, for calls in a namespace.
-    fn at(&self, namespace: &Namespace) -> Endpoint {
+    pub fn at(&self, namespace: &Namespace) -> Endpoint {
         let namespace = HeaderValue::from_str(namespace.as_str()).map_err(EndpointError::new);
         let endpoint = self.endpoint.clone();
         Endpoint::new(service_fn(move |mut request: http::Request<Body>| {

@@ -3,7 +3,7 @@
 use http::HeaderMap;
 use prism_interfaces::{Fault, contract::v1::Reason};
 use std::time::Duration;
-use tonic::{Code, Status};
+use tonic::{Code, Request, Status};
 
 /// Reads `grpc-timeout`: at most eight digits and a unit. A header that cannot be read is no deadline, as in tonic.
 pub(crate) fn timeout(headers: &HeaderMap) -> Option<Duration> {
@@ -22,6 +22,11 @@ pub(crate) fn timeout(headers: &HeaderMap) -> Option<Duration> {
         "n" => Some(Duration::from_nanos(number)),
         _ => None,
     }
+}
+
+/// How much time the caller of a request gives; `None` where it sets no limit.
+pub fn time_left<T>(request: &Request<T>) -> Option<Duration> {
+    timeout(request.metadata().as_ref())
 }
 
 /// The call was cut off at its deadline, so a write may have been applied.

@@ -24,6 +24,9 @@ use tower::{Service, ServiceExt};
 /// The largest message that a driver takes or sends, in bytes; limits of values are checked by drivers.
 pub const MAX_MESSAGE_BYTES: usize = 256 << 20;
 
+/// How prost begins to say that bytes are no message.
+const UNREADABLE: &str = "failed to decode Protobuf message";
+
 /// A driver with everything around it that every driver needs.
 #[derive(Clone)]
 pub struct Host {
@@ -69,6 +72,18 @@ pub(crate) fn namespace_fault(error: NamespaceError) -> Fault {
         NamespaceError::Malformed => Reason::NamespaceMalformed,
     };
     Fault::invalid_argument(reason, error.to_string())
+}
+
+/// What tonic answers to a message that it cannot decode, in the words of the contract.
+fn unreadable(response: &http::Response<Body>) -> Option<Status> {
+    let status = Status::from_header_map(response.headers())?;
+    let is_decoding = status.code() == Code::Internal
+        && status.details().is_empty()
+        && status.message().starts_with(UNREADABLE);
+    is_decoding.then(|| {
+        let message = format!("the request cannot be read: {}", status.message());
+        Fault::invalid_argument(Reason::ArgumentInvalid, message).into()
+    })
 }
 
 impl Service<http::Request<Body>> for Host {
@@ -131,9 +146,32 @@ async fn data_call(
         () = expired => return Err(deadline::exceeded()),
     };
     let Ok(response) = response;
+    if let Some(status) = unreadable(&response) {
+        return Err(status);
+    }
     // A unary answer is complete; a stream is in flight until it has ended.
     if streaming && !response.headers().contains_key("grpc-status") {
         return Ok(response.map(|body| Body::new(Delivery::new(body, ticket, deadline))));
     }
     Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prism_interfaces::fault::reason;
+    use prost::Message;
+
+    #[test]
+    fn a_message_that_cannot_be_decoded_is_an_invalid_argument() {
+        let error = prost_types::Timestamp::decode(&b"\xff"[..]).unwrap_err();
+        let status = unreadable(&Status::internal(error.to_string()).into_http()).unwrap();
+        assert_eq!(
+            (status.code(), reason(&status).as_deref()),
+            (Code::InvalidArgument, Some("ARGUMENT_INVALID"))
+        );
+        for other in [Status::internal("disk"), Status::invalid_argument(error.to_string())] {
+            assert!(unreadable(&other.into_http()).is_none());
+        }
+    }
 }

@@ -30,6 +30,7 @@ pub mod settings;
 pub mod wildcard;
 
 pub use clock::Clock;
+pub use deadline::time_left;
 pub use driver::{Driver, DriverInfo, InterfaceInfo, Running, RunningDriver};
 pub use health::with_health;
 pub use host::{Host, MAX_MESSAGE_BYTES, namespace};

@@ -27,6 +27,12 @@ use prism_interfaces::{
         lifecycle_server::{Lifecycle, LifecycleServer},
         *,
     },
+    pattern::multicast_registry::v1::{
+        EnumerateRequest, EnumerateResponse, MulticastRequest, MulticastResponse, RegisterRequest,
+        RegisterResponse, UnregisterRequest, UnregisterResponse,
+        multicast_registry_client::MulticastRegistryClient,
+        multicast_registry_server::{MulticastRegistry, MulticastRegistryServer},
+    },
     pubsub::v1::{
         pub_sub_basic_client::PubSubBasicClient,
         pub_sub_basic_server::{PubSubBasic, PubSubBasicServer},
@@ -202,6 +208,19 @@ forwarder! {
     streams {
         subscribe_pattern(SubscribePatternRequest) -> SubscribePatternStream;
     }
+}
+
+forwarder! {
+    /// Twists `MulticastRegistry`.
+    RegistryTwist, multicast_registry, RegistryForwarder, MulticastRegistry, MulticastRegistryServer,
+    MulticastRegistryClient,
+    unary {
+        register(RegisterRequest) -> RegisterResponse;
+        unregister(UnregisterRequest) -> UnregisterResponse;
+        enumerate(EnumerateRequest) -> EnumerateResponse;
+        multicast(MulticastRequest) -> MulticastResponse;
+    }
+    streams {}
 }
 
 forwarder! {

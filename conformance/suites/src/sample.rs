@@ -32,7 +32,7 @@ pub fn request(rpc: &RpcSpec, name: &str, value: &[u8]) -> Bytes {
 
 /// Whether the request of this rpc has a field that holds a name, directly or in its entries.
 pub fn has_name(rpc: &RpcSpec) -> bool {
-    // Messages can hold themselves; each is looked at once.
+    // Messages can hold themselves; each is looked at once. The keys of a map are no names.
     fn holds(descriptor: &MessageDescriptor, seen: &mut Vec<MessageDescriptor>) -> bool {
         if descriptor.full_name().starts_with("google.") || seen.contains(descriptor) {
             return false;
@@ -40,7 +40,7 @@ pub fn has_name(rpc: &RpcSpec) -> bool {
         seen.push(descriptor.clone());
         descriptor.fields().any(|field| {
             NAME_FIELDS.contains(&field.name())
-                || matches!(field.kind(), Kind::Message(inner) if holds(&inner, seen))
+                || matches!(field.kind(), Kind::Message(inner) if !field.is_map() && holds(&inner, seen))
         })
     }
     POOL.get_message_by_name(rpc.input).is_some_and(|descriptor| holds(&descriptor, &mut Vec::new()))

@@ -46,6 +46,28 @@ fn a_pattern_runs_over_what_is_there_and_says_what_is_not() {
 }
 
 #[test]
+fn the_multicast_registry_holds_over_the_embedded_backends() {
+    let tool = Tool::new();
+    let listed = tool.run(&["list", "--pattern", "multicast-registry", "--format", "json"]).exits(0);
+    let targets: serde_json::Value = serde_json::from_str(&listed.stdout).expect("JSON");
+    let labels: Vec<&str> =
+        targets.as_array().expect("a list").iter().filter_map(|target| target["target"].as_str()).collect();
+    assert_eq!(
+        labels,
+        [
+            "multicast-registry[registry=memstore,messaging=memstore]",
+            "multicast-registry[registry=memstore,messaging=redis]",
+            "multicast-registry[registry=redis,messaging=memstore]",
+            "multicast-registry[registry=redis,messaging=redis]",
+            "multicast-registry[registry=sqlite,messaging=memstore]",
+            "multicast-registry[registry=sqlite,messaging=redis]",
+        ]
+    );
+    let embedded = [labels[0], labels[4]].map(|label| ["--pattern", label]).concat();
+    tool.run(&[&["run", "--case", "pattern_*", "--seed", "1"][..], &embedded].concat()).exits(0);
+}
+
+#[test]
 fn a_pattern_that_is_not_there_is_refused_with_the_nearest_name() {
     Tool::new()
         .run(&["run", "--pattern", "keyvalu"])

@@ -7,6 +7,7 @@
 
 pub mod instance;
 mod keyvalue;
+mod multicast_registry;
 mod mutant;
 mod mutants;
 mod slots;
@@ -19,5 +20,5 @@ use prism_suites::Case;
 
 /// Every case, pattern by pattern, each in the order of its file.
 pub fn cases() -> Vec<Case> {
-    [slots::cases(), keyvalue::cases()].into_iter().flatten().collect()
+    [slots::cases(), keyvalue::cases(), multicast_registry::cases()].into_iter().flatten().collect()
 }

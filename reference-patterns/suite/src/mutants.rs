@@ -1,11 +1,12 @@
 //! All seeded faults, one file per pattern.
 
 mod keyvalue;
+mod multicast_registry;
 mod slots;
 
 use crate::PatternMutant;
 
 /// Every mutant, pattern by pattern.
 pub fn mutants() -> Vec<PatternMutant> {
-    [slots::mutants(), keyvalue::mutants()].into_iter().flatten().collect()
+    [slots::mutants(), keyvalue::mutants(), multicast_registry::mutants()].into_iter().flatten().collect()
 }

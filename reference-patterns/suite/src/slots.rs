@@ -132,12 +132,23 @@ async fn initialize_calls_no_slot(context: Context) -> Verdict {
 
 async fn bad_parameters_are_refused(context: Context) -> Verdict {
     let long = "x".repeat(65);
-    let bad = [
-        ("key_prefix", long.as_str(), "65 bytes"),
-        ("default_ttl", "0s", "`0s`"),
-        ("default_ttl", "soon", "`soon`"),
-        ("colour", "red", "colour"),
-    ];
+    let mut bad = vec![("colour", "red", "colour")];
+    if context.declaration().has("pattern_keyvalue") {
+        bad.extend([
+            ("key_prefix", long.as_str(), "65 bytes"),
+            ("default_ttl", "0s", "`0s`"),
+            ("default_ttl", "soon", "`soon`"),
+        ]);
+    }
+    if context.declaration().has("pattern_multicast_registry") {
+        bad.extend([
+            ("key_prefix", long.as_str(), "65 bytes"),
+            ("fan_out", "0", "`0`"),
+            ("max_filter_depth", "21", "`21`"),
+            ("target_timeout", "6m", "`6m`"),
+            ("field_types", "zone=words", "`zone=words`"),
+        ]);
+    }
     for (name, value, word) in bad {
         let instance = Instance::created(&context, context.bench()?.slots()).await?;
         let what = format!("Initialize with {name}: {value:.20}");
