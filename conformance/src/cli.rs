@@ -1,7 +1,8 @@
 //! The arguments of the command line.
 
 use crate::command::{
-    diff, expect, explain, init, list, mutants, pattern, plan, proxy, report, run, serve, validate,
+    certify, diff, expect, explain, init, list, mutants, pattern, plan, proxy, report, run, serve, validate,
+    verify,
 };
 use crate::init::Language;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -64,6 +65,12 @@ enum Command {
     /// Say what changed from one run to another; the exit code is a gate.
     #[command(after_help = diff::EXAMPLES)]
     Diff(DiffArgs),
+    /// Run everything that a backend declares, and certify it where all of it holds.
+    #[command(after_help = certify::EXAMPLES)]
+    Certify(CertifyArgs),
+    /// Check a certificate without a network, and say what has become stale.
+    #[command(after_help = verify::EXAMPLES)]
+    Verify(VerifyArgs),
     /// Look after files of known failures.
     #[command(after_help = expect::EXAMPLES)]
     Expect {
@@ -85,6 +92,9 @@ enum Command {
     #[command(after_help = "Example:\n  prism-conformance pattern keyvalue --config sessions.yaml")]
     Pattern(prism_patterns::command::Arguments),
 }
+
+/// The most seconds that a case, a server and a driver may take, where nothing else is said.
+pub const TIMEOUT_SECONDS: u64 = 60;
 
 /// Where backends are declared.
 #[derive(Debug, Clone, Args)]
@@ -203,10 +213,10 @@ pub struct RunArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub jobs: Option<u16>,
     /// The most seconds that a case may take.
-    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    #[arg(long, value_name = "SECONDS", default_value_t = TIMEOUT_SECONDS, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub case_timeout: u64,
     /// The most seconds that a server, and then a driver, may take to start.
-    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    #[arg(long, value_name = "SECONDS", default_value_t = TIMEOUT_SECONDS, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub start_timeout: u64,
     /// Reach every backend through a process of the reference proxy as well, and compare; `only` leaves the direct way out.
     #[arg(
@@ -391,6 +401,54 @@ pub struct DiffArgs {
     pub fail_slower: Option<f64>,
 }
 
+/// Arguments of `certify`.
+#[derive(Debug, Clone, Args)]
+pub struct CertifyArgs {
+    /// The backend (its default set-ups), or backend@set-up.
+    #[arg(long, value_name = "NAME", required_unless_present = "new_key")]
+    pub backend: Option<String>,
+    /// The certificate to write.
+    #[arg(long, value_name = "FILE", required_unless_present = "new_key")]
+    pub output: Option<PathBuf>,
+    /// The Ed25519 key to sign with: PEM, PKCS#8.
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// Make a key that only its owner can read, and FILE.pub for `verify`; nothing is run.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["backend", "output", "key"])]
+    pub new_key: Option<PathBuf>,
+    /// Where backends are declared.
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+    /// Where servers come from. Default: the first that is there of external, container, process.
+    #[arg(long, value_name = "KIND")]
+    pub provision: Option<ProvisionArg>,
+    /// The seed that everything random comes from. Default: a new one.
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// The failures that are known; those that are excused are in the certificate.
+    #[arg(long, value_name = "FILE")]
+    pub expect: Option<PathBuf>,
+    /// The folder for the reports of the run.
+    #[arg(long, value_name = "DIR", default_value = "prism-report")]
+    pub report: PathBuf,
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Clone, Args)]
+pub struct VerifyArgs {
+    /// The certificate.
+    pub file: PathBuf,
+    /// The key that it has to be signed by: PEM. Default: any, or none.
+    #[arg(long, value_name = "FILE")]
+    pub public_key: Option<PathBuf>,
+    /// Where backends are declared.
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+    /// How many days old it may be.
+    #[arg(long, value_name = "DAYS")]
+    pub max_age: Option<u32>,
+}
+
 /// What to do to a file of known failures.
 #[derive(Debug, Clone, Subcommand)]
 pub enum ExpectCommand {
@@ -529,6 +587,8 @@ impl Cli {
             Command::Mutants(args) => mutants::mutants(&args),
             Command::Report(args) => report::report(&args),
             Command::Diff(args) => diff::diff(&args),
+            Command::Certify(args) => certify::certify(&args),
+            Command::Verify(args) => verify::verify(&args),
             Command::Expect { command } => expect::expect(&command),
             Command::Init(args) => init::init(&args),
             Command::Serve(args) => serve::serve(&args),

@@ -1,6 +1,7 @@
 //! One file per subcommand. They are the only ones that print.
 
 mod baseline;
+pub mod certify;
 pub mod diff;
 pub mod expect;
 pub mod explain;
@@ -15,6 +16,7 @@ pub mod run;
 pub mod serve;
 mod trouble;
 pub mod validate;
+pub mod verify;
 
 pub use trouble::Trouble;
 

@@ -2,8 +2,9 @@
 //!
 //! A run writes [`event`]s to a [`log`]; [`Report::from_events`] folds them into a [`Report`]; [`render`] turns that into
 //! what people and machines read, and [`exit_code`] into the exit code. Each step is a pure function of the one before.
-//! [`read_report`] reads what a run has left, and [`diff::compare`] says what changed from one report to another.
+//! A [`certificate`] is what is left of a conformant one. [`read_report`] reads what a run has left, and [`diff::compare`] says what changed from one report to another.
 
+pub mod certificate;
 pub mod diff;
 pub mod digest;
 pub mod escape;
@@ -30,5 +31,5 @@ pub use model::{Counts, Level, Report};
 pub use outcome::Outcome;
 pub use plan::Plan;
 pub use read::{ReadError, read_report};
-pub use schema::{diff_schema, plan_schema, report_schema};
+pub use schema::{certificate_schema, diff_schema, plan_schema, report_schema};
 pub use summary_file::{STEP_SUMMARY_LIMIT, SummaryWritten, append_step_summary};

@@ -1,7 +1,8 @@
-//! The JSON Schemas of `report.json`, of `plan.json` and of a diff, which are published beside the code in `schema/`.
+//! The JSON Schemas of `report.json`, of `plan.json`, of a diff and of a certificate, which are published beside the code in `schema/`.
 
 use schemars::Schema;
 
+use crate::certificate::Envelope;
 use crate::diff::Diff;
 use crate::model::Report;
 use crate::plan::Plan;
@@ -19,6 +20,11 @@ pub fn diff_schema() -> String {
 /// As [`report_schema`], of [`Plan`].
 pub fn plan_schema() -> String {
     pretty(&schemars::schema_for!(Plan))
+}
+
+/// As [`report_schema`], of the file of a certificate.
+pub fn certificate_schema() -> String {
+    pretty(&schemars::schema_for!(Envelope))
 }
 
 fn pretty(schema: &Schema) -> String {

@@ -35,5 +35,5 @@ use prism_process::{self as process, lines};
 pub use digests::digests;
 pub use pattern::{Patterns, plan_patterns};
 pub use plan::{PlanError, PlannedTarget, Selection, plan};
-pub use records::clauses;
+pub use records::{clauses, planned as record_of};
 pub use target::{DriverAccess, Launcher, Target, TargetSpec};

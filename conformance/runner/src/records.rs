@@ -48,7 +48,8 @@ pub(crate) fn not_measurable(target: &Target, case: &Case, why: &str) -> CaseFin
     }
 }
 
-pub(crate) fn planned(target: &PlannedTarget) -> TargetPlanned {
+/// A target as the log has it.
+pub fn planned(target: &PlannedTarget) -> TargetPlanned {
     let Declaration { interfaces, guarantees } = &target.backend.declaration;
     TargetPlanned {
         target: target.label.clone(),

@@ -66,6 +66,11 @@ type LogWriter = EventWriter<BufWriter<File>>;
 
 /// Runs the plan, writes the reports, prints one.
 pub fn run(args: &RunArgs) -> Result<ExitCode, Trouble> {
+    Ok(exit_code(&carry_out(args)?).into())
+}
+
+/// As [`run`], with the report for whoever has a further use for it.
+pub(crate) fn carry_out(args: &RunArgs) -> Result<Report, Trouble> {
     let registry = registry(&args.registry)?;
     let routes = routes(args.via_proxy);
     let targets = planned(&registry, &Selection { routes, ..args.selection.selection(&args.require) })?;
@@ -111,7 +116,7 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Trouble> {
     let since = baseline.map(|baseline| baseline.since(&report));
     write_reports(&args.output, &report, since.as_ref())?;
     print_with(|out| write_report(&report, since.as_ref(), args.format, colour(), out))?;
-    Ok(exit_code(&report).into())
+    Ok(report)
 }
 
 /// Runs the engine, shows progress, writes the log as things happen.

@@ -3,6 +3,7 @@
 
 mod architecture;
 mod bad_input;
+mod certificates;
 mod clauses;
 mod command_line;
 mod described;

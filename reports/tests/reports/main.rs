@@ -1,6 +1,7 @@
 //! The crate from the outside: logs in, reports and pages out.
 
 mod annotations;
+mod certificates;
 mod ctrf;
 mod diffs;
 mod exits;

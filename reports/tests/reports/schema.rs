@@ -3,20 +3,21 @@
 use std::path::PathBuf;
 
 use prism_reports::render::json;
-use prism_reports::{Report, plan_schema, report_schema};
+use prism_reports::{Report, certificate_schema, plan_schema, report_schema};
 
 use crate::fixture;
 
 #[test]
 fn the_published_schemas_are_current() {
-    is_current("schema/report.v1.schema.json", report_schema());
-    is_current("schema/plan.v1.schema.json", plan_schema());
+    is_current("schema/report.v1.schema.json", &report_schema());
+    is_current("schema/plan.v1.schema.json", &plan_schema());
+    is_current("schema/certificate.v1.schema.json", &certificate_schema());
 }
 
-fn is_current(path: &str, current: String) {
+fn is_current(path: &str, current: &str) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path);
     if std::env::var_os("PRISM_BLESS").is_some() {
-        std::fs::write(&path, &current).unwrap();
+        std::fs::write(&path, current).unwrap();
     }
     let published = std::fs::read_to_string(&path).unwrap_or_default();
     let differs = published.lines().zip(current.lines()).position(|(old, new)| old != new);
@@ -27,7 +28,7 @@ fn is_current(path: &str, current: String) {
         "the published schema is stale from line {} on; set PRISM_BLESS=1 to rewrite it\n--- published\n{}\n--- current\n{}",
         line + 1,
         part(&published),
-        part(&current),
+        part(current),
     );
 }
 

@@ -1,0 +1,258 @@
+//! What a certificate says.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::event::{DeclaredInterface, Digests, Host, Route, ServerImage};
+use crate::exit::{Verdict, incomplete_because};
+use crate::expectation::{Expectation, ExpectationReport};
+use crate::model::{CaseReport, InterfaceSummary, Level, Provenance, Report, TargetReport, TargetStatus};
+use crate::outcome::Outcome;
+
+/// What a run proves of one backend.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Certificate {
+    /// [`FORMAT`](super::FORMAT).
+    pub format: String,
+    /// The backend, as registered.
+    pub backend: String,
+    /// When it was issued, as RFC 3339.
+    pub issued_at: String,
+    /// Which revision of the contract was proven.
+    pub contract_revision: String,
+    /// What was proven, and by what.
+    pub digests: Digests,
+    /// The run.
+    pub run: CertifiedRun,
+    /// The backend in each set-up that was run.
+    pub targets: Vec<CertifiedTarget>,
+    /// The known failures that were excused; empty if none was.
+    pub expectations: Vec<Expectation>,
+}
+
+/// How it was proven.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CertifiedRun {
+    /// Identifies the run.
+    pub run_id: String,
+    /// When it began, as RFC 3339.
+    pub started_at: String,
+    /// Version of the tool.
+    pub tool_version: String,
+    /// The seed of everything random, in digits.
+    pub seed: String,
+    /// The commit of the work tree, if known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// The machine.
+    pub host: Host,
+}
+
+/// A backend in a set-up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CertifiedTarget {
+    /// Names the target in the run.
+    pub target: String,
+    /// The set-up.
+    pub setup: String,
+    /// How it was reached.
+    pub route: Route,
+    /// Where its server came from.
+    pub provision: String,
+    /// How many operations and histories were generated.
+    pub effort: String,
+    /// The version that the server gave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_version: Option<String>,
+    /// The images of its servers, where they were containers of the run.
+    pub images: Vec<ServerImage>,
+    /// The version that the driver gave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver_version: Option<String>,
+    /// What it claims to serve.
+    pub declared: Vec<DeclaredInterface>,
+    /// Its further claims.
+    pub guarantees: BTreeMap<String, String>,
+    /// The lowest level of what it declares; none if an interface has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<Level>,
+    /// The levels of what it declares, and what every backend serves.
+    pub interfaces: Vec<CertifiedInterface>,
+    /// Every case with what it came to.
+    pub cases: Vec<CertifiedCase>,
+    /// Cases that do not count yet, with what they came to.
+    pub provisional: Vec<CertifiedCase>,
+}
+
+/// The level of one interface.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CertifiedInterface {
+    /// The interface.
+    pub interface: String,
+    /// The level; none if not even `core` is reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<Level>,
+}
+
+/// One case.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CertifiedCase {
+    /// The case.
+    pub id: String,
+    /// The clauses that it proves.
+    pub clauses: Vec<String>,
+    /// What it came to.
+    pub outcome: Outcome,
+    /// Why it could not be measured, where it could not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// Why a report makes no certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum NotCertifiable {
+    /// The run is not conformant.
+    #[error("the run is {}: {}", verdict.label(), reasons.join("; "))]
+    Verdict {
+        /// What it came to.
+        verdict: Verdict,
+        /// Why, as far as the report says.
+        reasons: Vec<String>,
+    },
+    /// Something weakens the run.
+    #[error("the run proves less than a certificate says: {0}")]
+    Weakened(String),
+    /// The report is too old to say what was proven.
+    #[error("the report does not say {0}")]
+    Unknown(&'static str),
+}
+
+impl Certificate {
+    /// What a report proves of a backend, issued at a time given as RFC 3339.
+    pub fn of(report: &Report, backend: &str, issued_at: &str) -> Result<Self, NotCertifiable> {
+        if report.verdict != Verdict::Conformant {
+            let mut reasons = incomplete_because(report);
+            let failed = report.cases().filter(|(_, case)| !case.outcome.proves() && case.outcome.counts());
+            let failed = failed.filter(|(_, case)| case.outcome != Outcome::ExpectedFail).count();
+            if failed > 0 {
+                reasons.insert(0, format!("{failed} cases failed"));
+            }
+            reasons.extend(
+                report.broken_expectations().map(|known| format!("{} is not true", known.entry.place())),
+            );
+            return Err(NotCertifiable::Verdict { verdict: report.verdict, reasons });
+        }
+        let run = report.provenance.as_ref().ok_or(NotCertifiable::Unknown("where it comes from"))?;
+        let digests =
+            run.digests.clone().ok_or(NotCertifiable::Unknown("which suite and contract it is of"))?;
+        if let Some(how) = weakened(run) {
+            return Err(NotCertifiable::Weakened(how));
+        }
+        let of_it = report.targets.iter().filter(|target| target.backend == backend);
+        let targets = of_it.map(target).collect::<Result<Vec<_>, _>>()?;
+        if targets.is_empty() {
+            return Err(NotCertifiable::Weakened(format!("{backend} is not in it")));
+        }
+        let excused = |known: &&ExpectationReport| known.excused > 0;
+        Ok(Self {
+            format: super::FORMAT.to_owned(),
+            backend: backend.to_owned(),
+            issued_at: issued_at.to_owned(),
+            contract_revision: run.contract_revision.clone(),
+            digests,
+            run: CertifiedRun {
+                run_id: run.run_id.clone(),
+                started_at: run.started_at.clone(),
+                tool_version: run.tool_version.clone(),
+                seed: run.seed.to_string(),
+                commit: run.commit.clone(),
+                host: run.host.clone(),
+            },
+            targets,
+            expectations: report
+                .expectations
+                .iter()
+                .filter(excused)
+                .map(|known| known.entry.clone())
+                .collect(),
+        })
+    }
+
+    /// What does not fit together in it; none if everything does.
+    pub(super) fn contradiction(&self) -> Option<String> {
+        if self.targets.is_empty() {
+            return Some("it certifies nothing".to_owned());
+        }
+        for target in &self.targets {
+            let fine = |case: &&CertifiedCase| {
+                case.outcome.proves() || matches!(case.outcome, Outcome::ExpectedFail | Outcome::NotMeasured)
+            };
+            if let Some(case) = target.cases.iter().find(|case| !fine(case)) {
+                return Some(format!("{} on {} is `{}`", case.id, target.target, case.outcome));
+            }
+            if !target.cases.iter().any(|case| case.outcome.proves()) {
+                return Some(format!("nothing was proven of {}", target.target));
+            }
+            let excused = target.cases.iter().any(|case| case.outcome == Outcome::ExpectedFail);
+            if excused && self.expectations.is_empty() {
+                return Some(format!("{} failed as expected, and no expectation is recorded", target.target));
+            }
+        }
+        None
+    }
+}
+
+/// What a run leaves out.
+fn weakened(run: &Provenance) -> Option<String> {
+    if !run.case_filter.is_empty() {
+        return Some(format!("only {} was selected", run.case_filter.join(", ")));
+    }
+    if !run.interface_filter.is_empty() {
+        return Some(format!("only {} was selected", run.interface_filter.join(", ")));
+    }
+    if run.effort.as_deref() == Some("quick") {
+        return Some("the effort was `quick`".to_owned());
+    }
+    run.plan.as_ref().filter(|plan| plan.group.is_some()).map(|_| "it is one group of a plan".to_owned())
+}
+
+fn target(target: &TargetReport) -> Result<CertifiedTarget, NotCertifiable> {
+    let (TargetStatus::Measured, Some(provision)) = (&target.status, &target.provision) else {
+        return Err(NotCertifiable::Weakened(format!("{} was not measured", target.target)));
+    };
+    let declared = |summary: &&InterfaceSummary| summary.declared;
+    let level = |summary: &InterfaceSummary| CertifiedInterface {
+        interface: summary.interface.clone(),
+        level: summary.level,
+    };
+    let case = |case: &CaseReport| CertifiedCase {
+        id: case.id.clone(),
+        clauses: case.clauses.clone(),
+        outcome: case.outcome,
+        note: case.notes.first().filter(|_| case.outcome == Outcome::NotMeasured).cloned(),
+    };
+    Ok(CertifiedTarget {
+        target: target.target.clone(),
+        setup: target.setup.clone(),
+        route: target.route,
+        provision: provision.provision.clone(),
+        effort: provision.effort.clone(),
+        server_version: provision.server_version.clone(),
+        images: provision.images.clone(),
+        driver_version: provision.driver_version.clone(),
+        declared: target.declared.clone(),
+        guarantees: target.guarantees.clone(),
+        level: target.level,
+        interfaces: target.interfaces.iter().filter(declared).map(level).collect(),
+        cases: target.cases.iter().map(case).collect(),
+        provisional: target.provisional.iter().map(case).collect(),
+    })
+}
