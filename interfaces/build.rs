@@ -122,7 +122,7 @@ fn catalogue(files: &[&FileDescriptorProto], root: &Path) -> Result<String, Box<
     Ok(format!(
         "/// Every interface that a backend can declare, in the order of their ids.\n\
          pub static INTERFACES: &[InterfaceSpec] = &[\n{data}];\n{special}\
-         /// What patterns serve.\n\
+         /// What patterns serve, and what they ask of applications.\n\
          pub static PATTERNS: &[InterfaceSpec] = &[\n{patterns}];\n"
     ))
 }

@@ -46,6 +46,10 @@ impl Patterns for ReferencePatterns {
         suite::cases()
     }
 
+    fn of_application(&self, name: &str) -> BoundSlots {
+        suite::of_application(name)
+    }
+
     async fn bind(&self, name: &str, slots: BoundSlots) -> Result<Launcher, String> {
         let builtin = builtin(name)?;
         let slots = builtin.bind(slots).await;

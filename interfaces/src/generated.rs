@@ -34,5 +34,6 @@ package!(testing, "prism.testing.v1", "What drivers serve for tests only.");
 
 /// What patterns are told and serve.
 pub mod pattern {
+    package!(consumer, "prism.pattern.consumer.v1", "The consumer pattern, and what it hands messages to.");
     package!(multicast_registry, "prism.pattern.multicast_registry.v1", "The multicast registry pattern.");
 }

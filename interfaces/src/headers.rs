@@ -1,9 +1,15 @@
-//! The namespace header.
+//! The namespace header of calls, and the headers of messages that patterns look at.
 
 use std::fmt;
 
 /// The header that names the namespace of a call.
 pub const NAMESPACE_HEADER: &str = "prism-namespace";
+
+/// The header of a message whose value says which messages are kept in order with it.
+pub const ORDERING_KEY_HEADER: &str = "prism-ordering-key";
+
+/// The header of a message that names it, where it may be published more than once.
+pub const MESSAGE_ID_HEADER: &str = "prism-message-id";
 
 /// The most characters that a namespace can have.
 pub const MAX_NAMESPACE_LEN: usize = 63;

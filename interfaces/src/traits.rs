@@ -141,6 +141,11 @@ const PATTERN_MULTICAST_REGISTRY: &[TraitSpec] = &[
     required("atomic", TraitKind::Flag, "whether registrations that race are decided"),
 ];
 
+const PATTERN_CONSUMER: &[TraitSpec] = &[
+    optional("resumes", TraitKind::Flag, "false", "whether a restart loses nothing that was received"),
+    optional("dead_letters", TraitKind::Flag, "false", "whether what cannot be handled is published"),
+];
+
 /// What may be declared of an interface.
 pub fn specs(interface: &str) -> &'static [TraitSpec] {
     match interface {
@@ -151,6 +156,7 @@ pub fn specs(interface: &str) -> &'static [TraitSpec] {
         "keyvalue_batch" => KEYVALUE_BATCH,
         "pubsub_basic" => PUBSUB_BASIC,
         "pattern_multicast_registry" => PATTERN_MULTICAST_REGISTRY,
+        "pattern_consumer" => PATTERN_CONSUMER,
         _ => &[],
     }
 }

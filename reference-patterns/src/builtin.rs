@@ -1,6 +1,6 @@
 //! The patterns of this build.
 
-use crate::{Slots, keyvalue, multicast_registry, pattern::host};
+use crate::{Slots, consumer, keyvalue, multicast_registry, pattern::host};
 use prism_driver_kit::SettingSpec;
 use prism_interfaces::{Endpoint, traits::Declaration};
 use prism_slots::{Parameters, PatternSpec};
@@ -41,6 +41,7 @@ macro_rules! builtin {
 pub const BUILTINS: &[Builtin] = &[
     builtin!("keyvalue", "keyvalue", keyvalue::KeyValue),
     builtin!("multicast-registry", "multicast_registry", multicast_registry::MulticastRegistry),
+    builtin!("consumer", "consumer", consumer::Consumer),
 ];
 
 static SPECS: LazyLock<Vec<PatternSpec>> = LazyLock::new(|| {
@@ -79,7 +80,8 @@ impl Builtin {
 
     /// Asks everything that is bound what it is.
     pub async fn bind(&self, endpoints: BTreeMap<String, Endpoint>) -> Slots {
-        Slots::bind(endpoints).await
+        let spec = self.spec();
+        Slots::bind(endpoints, |name| spec.slot(name).is_some_and(|slot| slot.application)).await
     }
 
     /// An instance over these slots, in state *created*.

@@ -3,13 +3,14 @@
 //! - [`builtin`]: the patterns of this build.
 //! - [`slots`]: what is bound to a pattern.
 //! - [`pattern`]: what a pattern implements; [`host()`] puts the lifecycle of a driver around it.
-//! - [`keyvalue`], [`multicast_registry`]: one folder per pattern, with its `pattern.yaml`.
+//! - [`keyvalue`], [`multicast_registry`], [`consumer`]: one folder per pattern, with its `pattern.yaml`.
 //! - [`command`]: a pattern as a process.
 
 pub mod builtin;
 mod clock;
 pub mod command;
 mod config;
+pub mod consumer;
 pub mod keyvalue;
 pub mod multicast_registry;
 pub mod pattern;

@@ -77,13 +77,28 @@ impl<P: Pattern> PatternDriver<P> {
         let bound: Vec<Bound<'_>> = self
             .slots
             .iter()
+            .filter(|slot| !self.spec.slot(&slot.name).is_some_and(|slot| slot.application))
             .map(|slot| Bound {
                 slot: &slot.name,
                 backend: Candidate { name: slot.backend(), declaration: slot.declaration() },
             })
             .collect();
-        check(self.spec, &bound, &[])
-            .map_err(|misfits| Fault::failed_precondition(Reason::BindingInvalid, misfits.to_string()))
+        let mut told: Vec<String> = match check(self.spec, &bound, &[]) {
+            Ok(()) => Vec::new(),
+            Err(misfits) => misfits.0.iter().map(ToString::to_string).collect(),
+        };
+        for slot in self.spec.slots.iter().filter(|slot| slot.application && !slot.optional) {
+            if self.slots.get(&slot.name).is_none() {
+                told.push(format!(
+                    "slot `{}`: nothing is bound to it, and it is {}",
+                    slot.name, slot.description
+                ));
+            }
+        }
+        if told.is_empty() {
+            return Ok(());
+        }
+        Err(Fault::failed_precondition(Reason::BindingInvalid, told.join("; ")))
     }
 }
 

@@ -23,6 +23,8 @@ pub struct Slot {
     /// As in pattern.yaml.
     pub name: String,
     endpoint: Endpoint,
+    /// Whether the application fills it, which serves no lifecycle.
+    application: bool,
     described: Result<Vec<InterfaceDescription>, String>,
     backend: String,
     declaration: Declaration,
@@ -34,10 +36,12 @@ pub struct Slots(BTreeMap<String, Slot>);
 
 impl Slots {
     /// Asks everything that is bound what it is. What does not answer is bound all the same; Initialize says so.
-    pub async fn bind(endpoints: BTreeMap<String, Endpoint>) -> Self {
-        let asked = endpoints
-            .into_iter()
-            .map(|(name, endpoint)| async move { (name.clone(), Slot::describe(name, endpoint).await) });
+    /// Slots that the application fills are not asked.
+    pub async fn bind(endpoints: BTreeMap<String, Endpoint>, of_application: impl Fn(&str) -> bool) -> Self {
+        let asked = endpoints.into_iter().map(|(name, endpoint)| {
+            let application = of_application(&name);
+            async move { (name.clone(), Slot::describe(name, endpoint, application).await) }
+        });
         Self(futures::future::join_all(asked).await.into_iter().collect())
     }
 
@@ -51,9 +55,9 @@ impl Slots {
         self.0.values()
     }
 
-    /// Removes what a namespace holds from every slot.
+    /// Removes what a namespace holds from every slot that is a backend.
     pub async fn drop_namespace(&self, namespace: &Namespace) -> Result<(), Status> {
-        for slot in self.iter() {
+        for slot in self.iter().filter(|slot| !slot.application) {
             let mut client = LifecycleClient::new(slot.at(namespace));
             within(ANSWER_WITHIN, client.drop_namespace(DropNamespaceRequest {}))
                 .await
@@ -64,7 +68,7 @@ impl Slots {
 
     /// The first slot whose backend is not healthy, and what is wrong with it.
     pub async fn health(&self) -> Result<(), String> {
-        for slot in self.iter() {
+        for slot in self.iter().filter(|slot| !slot.application) {
             slot.health().await.map_err(|why| format!("slot `{}` ({}): {why}", slot.name, slot.backend))?;
         }
         Ok(())
@@ -72,24 +76,28 @@ impl Slots {
 }
 
 impl Slot {
-    async fn describe(name: String, endpoint: Endpoint) -> Self {
-        let mut client = LifecycleClient::new(endpoint.clone());
-        let (backend, described) = match within(ANSWER_WITHIN, client.describe(DescribeRequest {})).await {
-            Ok(described) => {
-                let described = described.into_inner();
-                (described.name, Ok(described.interfaces))
+    async fn describe(name: String, endpoint: Endpoint, application: bool) -> Self {
+        let (backend, described) = if application {
+            ("the application".to_owned(), Ok(Vec::new()))
+        } else {
+            let mut client = LifecycleClient::new(endpoint.clone());
+            match within(ANSWER_WITHIN, client.describe(DescribeRequest {})).await {
+                Ok(described) => {
+                    let described = described.into_inner();
+                    (described.name, Ok(described.interfaces))
+                }
+                Err(status) => (
+                    "what is bound to it".to_owned(),
+                    Err(format!("does not say what it is: {:?}: {}", status.code(), status.message())),
+                ),
             }
-            Err(status) => (
-                "what is bound to it".to_owned(),
-                Err(format!("does not say what it is: {:?}: {}", status.code(), status.message())),
-            ),
         };
         let interfaces = described.iter().flatten().map(|interface| {
             let raw = interface.traits.iter().map(|(name, value)| (name.as_str(), value.as_str()));
             (interface.id.clone(), Traits::parse(specs(&interface.id), raw).unwrap_or_default())
         });
         let declaration = Declaration { interfaces: interfaces.collect(), guarantees: Traits::default() };
-        Self { name, endpoint, described, backend, declaration }
+        Self { name, endpoint, application, described, backend, declaration }
     }
 
     /// What the backend calls itself.

@@ -3,6 +3,7 @@
 use crate::{SettingSpec, Settings};
 use async_trait::async_trait;
 use prism_interfaces::{Fault, Namespace, catalogue, lifecycle::v1::InterfaceDescription};
+use std::time::Duration;
 use tonic::{Status, service::Routes};
 
 /// What a driver says of itself in every state.
@@ -80,6 +81,12 @@ pub trait Running: Send + Sync + 'static {
 
     /// Removes everything that the namespace holds.
     async fn drop_namespace(&self, namespace: &Namespace) -> Result<(), Status>;
+
+    /// Ends work that goes on without a call, and begins none: how much came to its end within `timeout`, and how much
+    /// had to be cut off. Called by Drain while calls in flight come to their end.
+    async fn drain(&self, _timeout: Duration) -> (u64, u64) {
+        (0, 0)
+    }
 
     /// Gives back connections, ends tasks. Nothing is called afterwards.
     async fn stop(&self);

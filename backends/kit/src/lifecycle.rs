@@ -162,7 +162,8 @@ impl Lifecycle for Machine {
             Phase::Running(started) => Ok((Phase::Draining(Arc::clone(started)), Arc::clone(started))),
             other => Err(out_of_order("Drain", other)),
         })?;
-        let (drained, aborted) = started.life.drain(timeout).await;
+        let (calls, work) = tokio::join!(started.life.drain(timeout), started.running.drain(timeout));
+        let (drained, aborted) = (calls.0 + work.0, calls.1 + work.1);
         self.advance(|phase| {
             // Stop may have come in between.
             let next = if let Phase::Draining(started) = phase {

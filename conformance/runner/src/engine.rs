@@ -277,6 +277,7 @@ impl<'a> TargetRun<'a> {
             slots.insert(bound.slot.clone(), started.shared());
             under.push(started);
         }
+        slots.extend(patterns.of_application(builtin));
         let launch = patterns.bind(builtin, slots.clone()).await?;
         let command = options.pattern_command.clone();
         let bench = Arc::new(PatternBench::new(patterns, builtin, slots, command));

@@ -31,6 +31,11 @@ pub trait Patterns: fmt::Debug + Send + Sync {
     /// The cases of all patterns.
     fn cases(&self) -> Vec<Case>;
 
+    /// What stands in for the application, in the slots that it fills.
+    fn of_application(&self, _builtin: &str) -> BoundSlots {
+        BoundSlots::new()
+    }
+
     /// Asks the slots what they are, and makes instances over them in this process.
     async fn bind(&self, builtin: &str, slots: BoundSlots) -> Result<Launcher, String>;
 

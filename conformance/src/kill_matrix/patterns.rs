@@ -118,6 +118,10 @@ impl Patterns for Mutated {
         ReferencePatterns.cases()
     }
 
+    fn of_application(&self, builtin: &str) -> BoundSlots {
+        ReferencePatterns.of_application(builtin)
+    }
+
     async fn bind(&self, builtin: &str, slots: BoundSlots) -> Result<Launcher, String> {
         let inner = ReferencePatterns.bind(builtin, (self.0.slots)(slots)).await?;
         let face = Arc::clone(&self.0.face);
@@ -148,9 +152,9 @@ async fn trial(
         lifecycle.start().await
     };
     started.await.map_err(|status| format!("memstore does not start: {status}"))?;
-    let mut slots = BoundSlots::new();
+    let mut slots = patterns.of_application(&pattern.builtin);
     let mut declared = BTreeMap::new();
-    for slot in &pattern.slots {
+    for slot in pattern.slots.iter().filter(|slot| !slot.application) {
         slots.insert(slot.name.clone(), beneath.clone());
         declared.insert(slot.name.clone(), backend.clone());
     }

@@ -14,6 +14,11 @@ pub trait Bench: Send + Sync {
     /// What is bound to its slots, to be called without the pattern or to be bound with something in between.
     fn slots(&self) -> BoundSlots;
 
+    /// The slots that hold no backend but something that stands in for the application.
+    fn of_application(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// An instance in this process over these slots, not started.
     async fn launch(&self, slots: BoundSlots) -> Result<Endpoint, Failure>;
 

@@ -36,12 +36,13 @@ impl Binding {
 }
 
 /// Every valid binding where there are at most [`ALL_UP_TO`]; else enough of them that every two choices in two slots
-/// that can be made together are made together once.
+/// that can be made together are made together once. Slots that the application fills stay empty.
 pub fn bindings(pattern: &PatternSpec, backends: &[Candidate<'_>]) -> Bindings {
     // For each slot the names that fit, and `None` where it can stay empty.
     let choices: Vec<(&str, Vec<Option<&str>>)> = pattern
         .slots
         .iter()
+        .filter(|slot| !slot.application)
         .map(|slot| {
             let fits = backends.iter().filter(|backend| unmet(slot, backend.declaration).is_empty());
             let mut names: Vec<Option<&str>> = fits.map(|backend| Some(backend.name)).collect();

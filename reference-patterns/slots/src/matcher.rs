@@ -119,7 +119,7 @@ pub fn check(
         let mut tell =
             |problem: String, fitting| misfits.push(Misfit { slot: slot.name.clone(), problem, fitting });
         match here.as_slice() {
-            [] if slot.optional => {}
+            [] if slot.optional || slot.application => {}
             [] => tell(
                 format!("nothing is bound to it, and the pattern needs it for {}", slot.description),
                 fitting(),

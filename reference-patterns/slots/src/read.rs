@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, time::Duration};
 const NEEDS: &str = "a pattern needs at least `pattern`, `description`, `driver` and `slots`";
 const KEYS: [&str; 8] =
     ["pattern", "description", "driver", "serves", "passes_on", "slots", "parameters", "certify"];
-const SLOT_KEYS: [&str; 6] = ["description", "optional", "requires", "one_of", "uses", "traits"];
+const SLOT_KEYS: [&str; 7] = ["description", "optional", "filled_by", "requires", "one_of", "uses", "traits"];
 const PARAMETER_KEYS: [&str; 8] =
     ["description", "kind", "min", "max", "max_bytes", "values", "default", "required"];
 const SLOT_EXAMPLE: &str = "store: { description: where keys are, requires: [keyvalue_basic] }";
@@ -200,6 +200,18 @@ impl Reader<'_> {
         };
         if let Some(optional) = fields.node("optional") {
             slot.optional = self.checker.flag(optional, "`optional`").unwrap_or_default();
+        }
+        if let Some(filled_by) = fields.node("filled_by") {
+            match self.checker.text(filled_by, "`filled_by`", "application") {
+                Some("application") => slot.application = true,
+                Some(other) => self.checker.report(
+                    filled_by.span,
+                    format!("a slot cannot be filled by `{other}`"),
+                    "unknown",
+                    "write `application`, or leave it out for a backend of the registry",
+                ),
+                None => {}
+            }
         }
         for (key, list) in
             [("requires", &mut slot.requires), ("one_of", &mut slot.one_of), ("uses", &mut slot.uses)]

@@ -35,6 +35,8 @@ pub struct SlotSpec {
     pub description: String,
     /// Whether it can stay empty.
     pub optional: bool,
+    /// Whether the application fills it, and not a backend of the registry.
+    pub application: bool,
     /// Interfaces that must all be there.
     pub requires: Vec<String>,
     /// Interfaces of which one must be there; empty where there is no choice.

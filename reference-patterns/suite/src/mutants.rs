@@ -1,5 +1,6 @@
 //! All seeded faults, one file per pattern.
 
+mod consumer;
 mod keyvalue;
 mod multicast_registry;
 mod slots;
@@ -8,5 +9,8 @@ use crate::PatternMutant;
 
 /// Every mutant, pattern by pattern.
 pub fn mutants() -> Vec<PatternMutant> {
-    [slots::mutants(), keyvalue::mutants(), multicast_registry::mutants()].into_iter().flatten().collect()
+    [slots::mutants(), keyvalue::mutants(), multicast_registry::mutants(), consumer::mutants()]
+        .into_iter()
+        .flatten()
+        .collect()
 }

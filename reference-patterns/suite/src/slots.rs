@@ -61,14 +61,24 @@ pub(crate) fn cases() -> Vec<Case> {
     ]
 }
 
-/// The names of the slots.
-fn backends(slots: &BoundSlots) -> Vec<String> {
-    slots.keys().cloned().collect()
+/// The names of the slots that hold backends.
+fn backends(context: &Context) -> Result<Vec<String>, Failure> {
+    let bench = context.bench()?;
+    let of_application = bench.of_application();
+    Ok(bench.slots().into_keys().filter(|name| !of_application.contains(name)).collect())
+}
+
+/// The parameters that the pattern cannot do without.
+fn needed(context: &Context) -> Vec<(&str, &str)> {
+    if context.declaration().has("pattern_consumer") {
+        return vec![("namespace", context.namespace()), ("topic", "slots")];
+    }
+    Vec::new()
 }
 
 async fn refused_binding(context: &Context, slots: BoundSlots, what: &str) -> Result<String, Failure> {
     let instance = Instance::created(context, slots).await?;
-    let refused = instance.initialize(&[]).await;
+    let refused = instance.initialize(&needed(context)).await;
     let status = expect_refused(format!("Initialize with {what}"), refused, Code::FailedPrecondition)?;
     expect_eq("the reason", fault::reason(&status).as_deref(), Some("BINDING_INVALID"))?;
     Ok(status.message().to_owned())
@@ -92,7 +102,7 @@ async fn lacking_interfaces_are_refused(context: Context) -> Verdict {
             *slot = counter.on(hiding(slot.clone(), &all));
         }
     };
-    for name in backends(&bound) {
+    for name in backends(&context)? {
         let mut slots = bound.clone();
         lacking(&mut slots, &name);
         let message = refused_binding(&context, slots, &format!("an unfit backend in slot `{name}`")).await?;
@@ -106,11 +116,11 @@ async fn lacking_interfaces_are_refused(context: Context) -> Verdict {
         )?;
     }
     let mut slots = bound.clone();
-    for name in backends(&bound) {
+    for name in backends(&context)? {
         lacking(&mut slots, &name);
     }
     let message = refused_binding(&context, slots, "unfit backends in all slots").await?;
-    for name in backends(&bound) {
+    for name in backends(&context)? {
         expect(
             message.contains(&format!("`{name}`")),
             format!("the refusal does not name `{name}`: {message}"),
@@ -126,7 +136,7 @@ async fn initialize_calls_no_slot(context: Context) -> Verdict {
         *slot = counter.on(slot.clone());
     }
     let instance = Instance::created(&context, slots).await?;
-    instance.initialize(&[]).await?;
+    instance.initialize(&needed(&context)).await?;
     expect_eq("the number of calls to slots", counter.count(), 0)
 }
 
@@ -149,11 +159,25 @@ async fn bad_parameters_are_refused(context: Context) -> Verdict {
             ("field_types", "zone=words", "`zone=words`"),
         ]);
     }
+    if context.declaration().has("pattern_consumer") {
+        bad.extend([
+            ("name", long.as_str(), "65 bytes"),
+            ("namespace", "Not-One", "`Not-One`"),
+            ("topic", "", "empty"),
+            ("max_retries", "-1", "`-1`"),
+            ("max_retries", "1001", "`1001`"),
+            ("concurrency", "0", "`0`"),
+            ("handler_timeout", "0ms", "`0ms`"),
+            ("backoff_min", "soon", "`soon`"),
+        ]);
+    }
     for (name, value, word) in bad {
         let instance = Instance::created(&context, context.bench()?.slots()).await?;
         let what = format!("Initialize with {name}: {value:.20}");
-        let status =
-            expect_refused(&what, instance.initialize(&[(name, value)]).await, Code::InvalidArgument)?;
+        let mut given = needed(&context);
+        given.retain(|(other, _)| *other != name);
+        given.push((name, value));
+        let status = expect_refused(&what, instance.initialize(&given).await, Code::InvalidArgument)?;
         expect_eq("the reason", fault::reason(&status).as_deref(), Some("SETTING_INVALID"))?;
         for word in [name, word] {
             expect(
@@ -167,15 +191,15 @@ async fn bad_parameters_are_refused(context: Context) -> Verdict {
 
 async fn health_is_that_of_the_slots(context: Context) -> Verdict {
     let bound = context.bench()?.slots();
-    let well = Instance::start(&context, &[]).await?;
+    let well = Instance::start(&context, &needed(&context)).await?;
     expect_eq("the health over healthy backends", well.lifecycle().health().await?.0, Health::Healthy)?;
     well.stop().await?;
-    for name in backends(&bound) {
+    for name in backends(&context)? {
         let mut slots = bound.clone();
         if let Some(slot) = slots.get_mut(&name) {
             *slot = unwell(slot.clone());
         }
-        let instance = Instance::over(&context, slots, &[]).await?;
+        let instance = Instance::over(&context, slots, &needed(&context)).await?;
         let (health, message) = instance.lifecycle().health().await?;
         expect_eq(format!("the health over an unhealthy backend in `{name}`"), health, Health::Unhealthy)?;
         expect(message.contains(&name), format!("the message does not name `{name}`: {message}"))?;

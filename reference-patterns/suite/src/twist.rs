@@ -1,5 +1,8 @@
 //! What is put between a pattern and a slot.
 
+pub mod ending;
+pub mod fault;
+
 use async_trait::async_trait;
 use prism_interfaces::{
     Endpoint, catalogue,

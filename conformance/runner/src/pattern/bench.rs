@@ -33,6 +33,10 @@ impl Bench for PatternBench {
         self.slots.clone()
     }
 
+    fn of_application(&self) -> Vec<String> {
+        self.patterns.of_application(&self.builtin).into_keys().collect()
+    }
+
     async fn launch(&self, slots: BoundSlots) -> Result<Endpoint, Failure> {
         let launcher = self.patterns.bind(&self.builtin, slots).await.map_err(Failure::harness)?;
         Ok(launcher())

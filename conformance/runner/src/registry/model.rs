@@ -49,7 +49,7 @@ pub enum DriverSpec {
 pub struct Composition {
     /// The pattern.
     pub pattern: PatternSpec,
-    /// What is bound, in the order of the slots; slots that are empty are left out.
+    /// What is bound, in the order of the slots; slots that are empty or the application's are left out.
     pub slots: Vec<BoundBackend>,
 }
 
