@@ -1,9 +1,9 @@
 //! consumer: hands the messages of a topic to a handler, again where it fails, and loses none that it can keep.
 //!
-//! - [`source`]: the subscription; every message goes to the hand.
-//! - [`hand`]: the messages in hand, each from the attempt to handle it to its end.
-//! - [`state`]: what is kept for the next life.
-//! - [`book`]: what is in hand and what became of everything else.
+//! - `source`: the subscription; every message goes to the hand.
+//! - `hand`: the messages in hand, each from the attempt to handle it to its end.
+//! - `state`: what is kept for the next life.
+//! - `book`: what is in hand and what became of everything else.
 
 mod behaviour;
 mod book;
