@@ -462,7 +462,7 @@ pub enum ExpectCommand {
 pub struct UpdateArgs {
     /// The file.
     pub file: PathBuf,
-    /// An events.jsonl, or a folder that holds one.
+    /// An events.jsonl, a report.json, or a folder that holds one.
     #[arg(long, value_name = "REPORT")]
     pub from: PathBuf,
     /// Where backends are declared.

@@ -2,8 +2,19 @@
 
 use crate::command::say;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use prism_reports::{EventKind, Expectations, Outcome, expectation::Subject};
-use std::{collections::BTreeMap, io::IsTerminal, sync::Arc, time::Duration};
+use prism_interfaces::{Clause, catalogue};
+use prism_reports::{EventKind, Expectations, Outcome, event::PlannedCase, expectation::Subject};
+use std::{
+    collections::{BTreeMap, HashSet},
+    io::IsTerminal,
+    sync::Arc,
+    time::Duration,
+};
+
+/// Whether a clause does not count yet.
+fn is_provisional(clause: &str) -> bool {
+    catalogue::clause(clause).is_some_and(Clause::is_provisional)
+}
 
 /// Shows what events say, on standard error.
 pub struct Progress {
@@ -18,6 +29,8 @@ struct TargetProgress {
     done: usize,
     red: usize,
     subject: Subject,
+    /// The cases that do not count yet.
+    provisional: HashSet<String>,
     bar: Option<ProgressBar>,
 }
 
@@ -48,7 +61,16 @@ impl Progress {
                     bar
                 });
                 let subject = Subject::from(planned);
-                let progress = TargetProgress { planned: planned.cases.len(), done: 0, red: 0, subject, bar };
+                let later = |case: &&PlannedCase| case.clauses.iter().all(|id| is_provisional(id));
+                let provisional = planned.cases.iter().filter(later).map(|case| case.id.clone()).collect();
+                let progress = TargetProgress {
+                    planned: planned.cases.len(),
+                    done: 0,
+                    red: 0,
+                    subject,
+                    provisional,
+                    bar,
+                };
                 self.targets.insert(planned.target.clone(), progress);
             }
             EventKind::TargetReady(ready) => {
@@ -68,8 +90,9 @@ impl Progress {
                 let Some(progress) = self.targets.get_mut(&case.target) else { return };
                 progress.done += 1;
                 let outcome = self.expectations.outcome(&progress.subject, case);
-                let red =
-                    !outcome.proves() && !matches!(outcome, Outcome::NotMeasured | Outcome::ExpectedFail);
+                let red = !progress.provisional.contains(&case.case)
+                    && !outcome.proves()
+                    && !matches!(outcome, Outcome::NotMeasured | Outcome::ExpectedFail);
                 progress.red += usize::from(red);
                 let (done, planned, reds) = (progress.done, progress.planned, progress.red);
                 let line = red.then(|| format!("{}: {} {}", case.target, outcome.label(), case.case));

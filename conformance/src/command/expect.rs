@@ -4,7 +4,7 @@ use crate::{
     cli::{ExpectCommand, UpdateArgs},
     command::{Trouble, planned, print, registry, render_problems},
 };
-use prism_reports::{LogError, Report, event::Route, read_log};
+use prism_reports::{event::Route, read_report};
 use prism_runner::{
     PlannedTarget, Selection,
     expectations::{
@@ -78,10 +78,7 @@ fn everything(registry: &Registry) -> Result<Vec<PlannedTarget>, Trouble> {
 
 fn update_file(args: &UpdateArgs) -> Result<ExitCode, Trouble> {
     let registry = registry(&args.registry)?;
-    let log = if args.from.is_dir() { args.from.join("events.jsonl") } else { args.from.clone() };
-    let (events, _) =
-        read_log(&log).map_err(|error: LogError| Trouble::usage(format!("{}: {error}", log.display())))?;
-    let report = Report::from_events(&events);
+    let report = read_report(&args.from).map_err(|error| Trouble::usage(error.to_string()))?;
     let everything = everything(&registry)?;
     let excuse = excuse(args)?;
     let file = if args.file.exists() {
