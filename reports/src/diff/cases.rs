@@ -45,7 +45,9 @@ pub(super) fn compare(scope: &Scope<'_>, pair: Pair<'_>, diff: &mut Diff) {
     let claims: HashSet<&str> = claims::turned(pair).map(|(_, interface)| interface).collect();
     let known: HashMap<&str, &CaseReport> =
         pair.before.cases.iter().map(|case| (case.id.as_str(), case)).collect();
-    let still: HashSet<&str> = pair.after.cases.iter().map(|case| case.id.as_str()).collect();
+    // A case that proves only clauses of a later contract revision is there, though it does not count.
+    let there = pair.after.cases.iter().chain(&pair.after.provisional);
+    let still: HashSet<&str> = there.map(|case| case.id.as_str()).collect();
     let mut push = |kind, before: Option<&CaseReport>, after: Option<&CaseReport>| {
         diff.cases.push(change(kind, &pair.after.target, before, after));
     };
@@ -106,6 +108,9 @@ fn change(
     let now = after.filter(|_| told);
     let failure = now.and_then(|case| case.failure.as_ref());
     let note = now.and_then(|case| case.reason.as_ref().or(case.notes.first()));
+    let message = failure.map(|failure| &failure.message).or(note);
+    // Where the expectation file speaks of the case, it may be the reason for what has changed.
+    let expected = now.and_then(|case| case.expectation.as_ref()).map(|expected| &expected.note);
     CaseChange {
         kind,
         target: target.to_owned(),
@@ -113,7 +118,10 @@ fn change(
         before: before.map(|case| case.outcome),
         after: after.map(|case| case.outcome),
         clause: failure.and_then(|failure| failure.clause.clone()),
-        message: failure.map(|failure| &failure.message).or(note).cloned(),
+        message: match (expected, message) {
+            (Some(expected), Some(message)) => Some(format!("{message} ({expected})")),
+            (expected, message) => expected.or(message).cloned(),
+        },
         reproduce: failure.map(|failure| failure.reproduce.clone()).filter(|command| !command.is_empty()),
     }
 }

@@ -13,5 +13,6 @@ mod junit;
 mod logs;
 mod markdown;
 mod pages;
+mod reads;
 mod schema;
 mod step_summary;

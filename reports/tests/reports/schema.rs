@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use prism_reports::render::json;
-use prism_reports::{Report, certificate_schema, plan_schema, report_schema};
+use prism_reports::{Report, certificate_schema, diff_schema, plan_schema, report_schema};
 
 use crate::fixture;
 
@@ -12,6 +12,7 @@ fn the_published_schemas_are_current() {
     is_current("schema/report.v1.schema.json", &report_schema());
     is_current("schema/plan.v1.schema.json", &plan_schema());
     is_current("schema/certificate.v1.schema.json", &certificate_schema());
+    is_current("schema/diff.v1.schema.json", &diff_schema());
 }
 
 fn is_current(path: &str, current: &str) {

@@ -1,0 +1,154 @@
+//! What a comparison looks like: read the snapshots as a reviewer would.
+
+use prism_reports::diff::compare;
+use prism_reports::event::Failure;
+use prism_reports::render::changes::{self, Since};
+use prism_reports::render::{markdown, terminal};
+use prism_reports::{Diff, Event, EventKind, Incomparable, Outcome, Report, diff_schema};
+use proptest::prelude::*;
+
+use super::run::{Run, json};
+use crate::fixture::{self, Log, NASTY, case, done, finished};
+
+/// A baseline of the fixture in which other things were wrong.
+fn baseline() -> Vec<Event> {
+    let mut events = fixture::full_run();
+    for event in &mut events {
+        match &mut event.kind {
+            EventKind::RunStarted(run) => {
+                run.run_id = "0197a001".into();
+                run.commit = Some(NASTY.into());
+            }
+            EventKind::TargetPlanned(plan) if plan.target == "memstore" => {
+                plan.cases.remove(1);
+                plan.declared[0].traits.insert("max_key_bytes".into(), NASTY.into());
+            }
+            EventKind::TargetPlanned(plan) if plan.target == "redis" => {
+                plan.cases.push(case("keyvalue_basic/gone", &["KVB-01"], "Holds."));
+            }
+            EventKind::CaseFinished(case) => {
+                case.outcome = match case.outcome {
+                    Outcome::Fail | Outcome::Inconclusive => Outcome::Pass,
+                    Outcome::Pass if case.case.ends_with("set_then_get") => Outcome::Fail,
+                    Outcome::Timeout => Outcome::Fail,
+                    outcome => outcome,
+                };
+            }
+            _ => {}
+        }
+    }
+    events.retain(|event| !matches!(&event.kind, EventKind::CaseFinished(case) if case.target == "memstore" && case.case == "keyvalue_basic/empty_value"));
+    let mut log = Log::default();
+    events.pop();
+    for event in events {
+        log.push(event.kind);
+    }
+    log.push(done(finished("redis", "keyvalue_basic/gone", Outcome::Pass, 1.0)));
+    log.close(false).events.clone()
+}
+
+fn compared() -> Diff {
+    compare(&Report::from_events(&baseline()), &Report::from_events(&fixture::full_run()))
+        .expect("they can be compared")
+}
+
+#[test]
+fn the_pages_are_read_as_a_reviewer_would() {
+    let diff = compared();
+    let plain = terminal::Options { color: false, width: 110 };
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("../../snapshots");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| {
+        insta::assert_snapshot!("diff.terminal", changes::terminal(&diff, &plain));
+        insta::assert_snapshot!("diff.markdown", changes::markdown(&diff, &markdown::Options::default()));
+        insta::assert_snapshot!("diff.json", json(&diff));
+        let report = Report::from_events(&fixture::full_run());
+        let since: Since = Ok(diff.clone());
+        let page = markdown::render_since(&report, Some(&since), &markdown::Options::default());
+        let start = page.find("# Changes since").expect("the section");
+        assert!(
+            start < page.find("| this run |").expect("the provenance"),
+            "it comes right after the verdict"
+        );
+        let end = page[start..].find("\n| this run |").expect("what follows");
+        insta::assert_snapshot!("diff.section", &page[start..start + end]);
+        let why: Since = Err(Incomparable::OtherRoute);
+        let page = markdown::render_since(&report, Some(&why), &markdown::Options::default());
+        assert!(page.contains("Not compared: one was reached directly"), "{page}");
+        let page = terminal::render_since(&report, Some(&why), &plain);
+        assert!(
+            page.contains("CHANGES SINCE THE BASELINE: not compared: one was reached directly"),
+            "{page}"
+        );
+    });
+}
+
+#[test]
+fn every_budget_is_kept_with_changes_too() {
+    let (diff, report) = (compared(), Report::from_events(&fixture::full_run()));
+    let since: Since = Ok(diff.clone());
+    let pages: [&dyn Fn(usize) -> String; 2] =
+        [&|budget_bytes| changes::markdown(&diff, &markdown::Options { budget_bytes }), &|budget_bytes| {
+            markdown::render_since(&report, Some(&since), &markdown::Options { budget_bytes })
+        }];
+    for page in pages {
+        let whole = page(usize::MAX);
+        for budget in (0..whole.len()).step_by(7) {
+            let page = page(budget);
+            assert!(page.len() <= budget, "{} bytes where {budget} are allowed", page.len());
+        }
+        assert_eq!(page(whole.len()), whole);
+    }
+}
+
+#[test]
+fn a_diff_keeps_to_its_schema_and_comes_back() {
+    let schema = serde_json::from_str(&diff_schema()).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let text = json(&compared());
+    let errors: Vec<String> =
+        validator.iter_errors(&serde_json::from_str(&text).unwrap()).map(|error| error.to_string()).collect();
+    assert_eq!(errors, Vec::<String>::new());
+    assert_eq!(serde_json::from_str::<Diff>(&text).unwrap(), compared());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever a target, a log or a report says, in every place where it can say something.
+    #[test]
+    fn foreign_text_is_data(text in "([`|<>@#\\\\\\n\\r\\t $:*_\\[\\]!~&a1é\u{1b}\u{0}\u{202e}-]|GH-1|#1|@a|www\\.|```){0,24}") {
+        let run = |outcome, value: &str| {
+            let mut run = Run::of(&[("keyvalue_basic/same", Outcome::Pass), (text.as_str(), outcome)]);
+            run.started.commit = Some(text.clone());
+            run.started.contract_revision = value.to_owned();
+            run.plan.target.clone_from(&text);
+            run.plan.guarantees.insert(text.clone(), value.to_owned());
+            let mut events = run.events();
+            for event in &mut events {
+                if let EventKind::CaseFinished(case) = &mut event.kind && case.case == text {
+                    let (message, reproduce) = (text.clone(), text.clone());
+                    case.failure = Some(Failure { message, reproduce, clause: Some(text.clone()), ..Failure::default() });
+                }
+            }
+            Report::from_events(&events)
+        };
+        let diff = compare(&run(Outcome::Pass, ""), &run(Outcome::Fail, &text)).expect("they can be compared");
+        let page = changes::markdown(&diff, &markdown::Options::default());
+        let lines = changes::terminal(&diff, &terminal::Options::default());
+        for page in [&page, &lines] {
+            let found = page.chars().find(|c| (c.is_control() && *c != '\n') || *c == '\u{202e}');
+            prop_assert_eq!(found, None, "{}", page);
+        }
+        let prose = crate::markdown::outside_code(&page);
+        for tag in prose.split('<').skip(1) {
+            prop_assert!(["span>$", "/span>"].iter().any(|own| tag.starts_with(own)), "<{}\n{}", tag, page);
+        }
+        for pair in prose.as_bytes().windows(2) {
+            prop_assert!(!(pair[0] == b'@' && pair[1] != b'&'), "{}", page);
+        }
+        prop_assert!(!prose.contains("GH-1") && !prose.contains("www.a"), "{}", page);
+    }
+}
