@@ -1,11 +1,12 @@
 //! The arguments of the command line.
 
 use crate::command::{
-    certify, diff, expect, explain, init, list, mutants, pattern, plan, proxy, report, run, serve, validate,
-    verify,
+    certify, diff, expect, explain, init, list, merge, mutants, pattern, plan, proxy, report, run, serve,
+    validate, verify,
 };
 use crate::init::Language;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use prism_reports::plan::Filters;
 use prism_runner::{
     plan::Selection,
     provision::{Mode, Way},
@@ -57,6 +58,9 @@ enum Command {
         after_help = "Examples:\n  prism-conformance mutants\n  prism-conformance mutants --mutant 'keyvalue_ttl/*' --case 'keyvalue_ttl/*'"
     )]
     Mutants(MutantsArgs),
+    /// Make one report of the event logs of the groups of a plan, or of runs of different backends.
+    #[command(after_help = merge::EXAMPLES)]
+    Merge(MergeArgs),
     /// Render what a run found again.
     #[command(
         after_help = "Examples:\n  prism-conformance report prism-report/events.jsonl\n  prism-conformance report --format markdown prism-report/events.jsonl\n  prism-conformance report --format html --output report.html prism-report\n  prism-conformance report --format badge --target redis --output redis.svg prism-report\n  prism-conformance report --format markdown --append --output $GITHUB_STEP_SUMMARY prism-report\n\nThe exit code is the one of the run."
@@ -124,6 +128,15 @@ pub struct SelectionArgs {
 }
 
 impl SelectionArgs {
+    /// As a report tells what was asked for.
+    pub(crate) fn filters(&self) -> Filters {
+        Filters {
+            cases: self.case.clone(),
+            interfaces: self.interface.clone(),
+            targets: [&self.backend[..], &self.pattern].concat(),
+        }
+    }
+
     /// For the planner.
     pub fn selection(&self, required: &[String]) -> Selection {
         Selection {
@@ -240,6 +253,17 @@ pub struct RunArgs {
     /// Stop at the first case that is not as it should be.
     #[arg(long)]
     pub fail_fast: bool,
+    /// A plan made by `plan`: only one of its groups is run. What to select and the seed are in the plan.
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "group",
+        conflicts_with_all = ["backend", "pattern", "interface", "case", "require", "via_proxy", "seed"]
+    )]
+    pub plan: Option<PathBuf>,
+    /// The group of the plan, from 1.
+    #[arg(long, value_name = "N", requires = "plan")]
+    pub group: Option<u32>,
     /// The folder for events.jsonl, report.json, junit.xml, ctrf.json, summary.md and report.html.
     #[arg(long, value_name = "DIR", default_value = "prism-report")]
     pub output: PathBuf,
@@ -359,6 +383,27 @@ pub struct MutantsArgs {
     /// What to print.
     #[arg(long, default_value = "text")]
     pub format: MatrixFormat,
+}
+
+/// Arguments of `merge`.
+#[derive(Debug, Clone, Args)]
+pub struct MergeArgs {
+    /// Event logs, or folders that are searched for files named events.jsonl.
+    #[arg(required = true)]
+    pub logs: Vec<PathBuf>,
+    /// The plan whose groups they are; it says what is missing.
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
+    /// The folder for events.jsonl, report.json, junit.xml, ctrf.json, summary.md and report.html.
+    #[arg(long, value_name = "DIR", default_value = "prism-report")]
+    pub output: PathBuf,
+    /// What to print at the end.
+    #[arg(long, default_value = "terminal")]
+    pub format: ReportFormat,
+    /// A report of an earlier run (events.jsonl, report.json, or a folder that holds one): the summary says what changed
+    /// since. The exit code stays the one of the merged run.
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
 }
 
 /// Arguments of `report`.
@@ -585,6 +630,7 @@ impl Cli {
             Command::Explain(args) => explain::explain(&args),
             Command::Validate(args) => validate::validate(&args),
             Command::Mutants(args) => mutants::mutants(&args),
+            Command::Merge(args) => merge::merge(&args),
             Command::Report(args) => report::report(&args),
             Command::Diff(args) => diff::diff(&args),
             Command::Certify(args) => certify::certify(&args),

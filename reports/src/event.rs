@@ -5,6 +5,7 @@
 //! case, and [`RunFinished`] as the closing record, whose absence says that the run was cut off.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -43,6 +44,8 @@ pub enum EventKind {
     TargetFailed(TargetFailed),
     /// A case came to its end.
     CaseFinished(Box<CaseFinished>),
+    /// Something of what the log was merged from is missing or does not add up.
+    ShardTrouble(ShardTrouble),
     /// The run came to its end: the closing record.
     RunFinished(RunFinished),
 }
@@ -117,6 +120,15 @@ pub struct PlanReference {
     pub group: Option<u32>,
     /// How many groups the plan has.
     pub groups: u32,
+}
+
+impl fmt::Display for PlanReference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.group {
+            Some(group) => write!(f, "group {group} of {} of {}", self.groups, self.digest),
+            None => write!(f, "{} groups of {}", self.groups, self.digest),
+        }
+    }
 }
 
 /// The machine that a run was made on.
@@ -417,6 +429,15 @@ pub struct CallRecord {
     pub took_us: u64,
     /// The gRPC status, such as `OK` or `UNAVAILABLE`.
     pub status: String,
+}
+
+/// Something of what a log was merged from is missing, or does not add up; the merged run is incomplete.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShardTrouble {
+    /// The file, or the group of the plan.
+    pub shard: String,
+    /// What is wrong.
+    pub problem: String,
 }
 
 /// The closing record.

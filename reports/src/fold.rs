@@ -67,6 +67,9 @@ impl<'a> Fold<'a> {
                 self.status.insert(&failed.target, TargetStatus::Failed { reason: failed.reason.clone() });
             }
             EventKind::CaseFinished(case) => self.take_case(case),
+            EventKind::ShardTrouble(trouble) => {
+                self.problems.insert(format!("{}: {}", trouble.shard, trouble.problem));
+            }
             EventKind::RunFinished(closing) => self.closing = Some(closing),
         }
     }

@@ -68,6 +68,8 @@ pub fn certify(args: &CertifyArgs) -> Result<ExitCode, Trouble> {
         expect: args.expect.clone(),
         keep: false,
         fail_fast: false,
+        plan: None,
+        group: None,
         output: args.report.clone(),
         format: ReportFormat::Terminal,
         baseline: None,

@@ -5,7 +5,7 @@ use crate::{
     command::{Trouble, commit, planned, print, registry, report::write_file, routes, say},
     patterns::ReferencePatterns,
 };
-use prism_reports::{Plan, plan::Filters, read_report};
+use prism_reports::{Plan, read_report};
 use prism_runner::{
     PlannedTarget, Selection, digests,
     registry::Registry,
@@ -45,11 +45,7 @@ pub fn plan(args: &PlanArgs) -> Result<ExitCode, Trouble> {
         digests: digests(&ReferencePatterns),
         commit: commit(),
         seed: args.seed.unwrap_or_else(|| u64::from(rand::random::<u32>())),
-        filters: Filters {
-            cases: args.selection.case.clone(),
-            interfaces: args.selection.interface.clone(),
-            targets: [&args.selection.backend[..], &args.selection.pattern].concat(),
-        },
+        filters: args.selection.filters(),
         max_groups: args.max_groups,
         durations: args.durations.as_deref().map(durations).transpose()?.unwrap_or_default(),
         touched,

@@ -8,7 +8,9 @@ use crate::{
         baseline::Baseline,
         colour, commit,
         expect::read_expectations,
-        pattern_command, planned, print_with, quoted, registry,
+        pattern_command, planned,
+        planned::{of_group, read_plan},
+        print_with, quoted, registry,
         report::{write_file, write_report},
         routes, say,
         serve::stop_signal,
@@ -18,7 +20,7 @@ use crate::{
 };
 use prism_interfaces::catalogue;
 use prism_reports::{
-    Event, EventKind, EventWriter, Expectations, LogError, Report, append_step_summary,
+    Event, EventKind, EventWriter, Expectations, LogError, Plan, Report, append_step_summary,
     event::{Host, RunStarted},
     exit_code,
     render::{self, changes::Since},
@@ -46,6 +48,7 @@ Examples:
   prism-conformance run --expect known-failures.yaml
   prism-conformance run --registry ./my-backends --backend my-backend --fail-fast
   prism-conformance run --baseline main/report.json
+  prism-conformance run --plan plan.json --group 3
 
 The output folder gets events.jsonl (the log that everything else is made from), report.json, junit.xml, ctrf.json,
 summary.md and report.html. Where GITHUB_STEP_SUMMARY is set, the summary is appended to that file as well.
@@ -73,7 +76,11 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Trouble> {
 pub(crate) fn carry_out(args: &RunArgs) -> Result<Report, Trouble> {
     let registry = registry(&args.registry)?;
     let routes = routes(args.via_proxy);
-    let targets = planned(&registry, &Selection { routes, ..args.selection.selection(&args.require) })?;
+    let plan = args.plan.as_deref().map(read_plan).transpose()?;
+    let targets = match (&plan, args.group) {
+        (Some(plan), Some(group)) => of_group(&registry, plan, group)?,
+        _ => planned(&registry, &Selection { routes, ..args.selection.selection(&args.require) })?,
+    };
     if targets.iter().all(|target| target.cases.is_empty()) {
         return Err(Trouble::nothing("no case is selected; `prism-conformance list` shows them all"));
     }
@@ -90,7 +97,11 @@ pub(crate) fn carry_out(args: &RunArgs) -> Result<Report, Trouble> {
     let options = RunOptions {
         run_id: format!("{:08x}", rand::random::<u32>()),
         // Short enough to be typed.
-        seed: args.seed.unwrap_or_else(|| u64::from(rand::random::<u32>())),
+        seed: plan
+            .as_ref()
+            .map(|plan| plan.seed)
+            .or(args.seed)
+            .unwrap_or_else(|| u64::from(rand::random::<u32>())),
         effort: args.effort.map(Into::into),
         jobs: args.jobs.map_or(processors * JOBS_PER_PROCESSOR, usize::from),
         case_limit: Duration::from_secs(args.case_timeout),
@@ -98,7 +109,11 @@ pub(crate) fn carry_out(args: &RunArgs) -> Result<Report, Trouble> {
         keep: args.keep,
         fail_fast: args.fail_fast,
         mode: args.provision.map(Mode::from).unwrap_or_default(),
-        proxy: args.via_proxy.map(|_| proxy_command(args)).transpose()?,
+        proxy: targets
+            .iter()
+            .any(|target| !target.route.is_direct())
+            .then(|| proxy_command(args))
+            .transpose()?,
         patterns: Some(Arc::new(ReferencePatterns)),
         pattern_command: pattern_command(),
         expectations: Arc::new(Expectations::new(expectations, &started_at)),
@@ -107,7 +122,10 @@ pub(crate) fn carry_out(args: &RunArgs) -> Result<Report, Trouble> {
             text
         }),
     };
-    let started = started(args, &options, started_at, processors);
+    let started = RunStarted {
+        plan: plan.as_ref().map(|plan| plan.reference(args.group)),
+        ..started(args, plan.as_ref(), &options, started_at, processors)
+    };
     let runtime = tokio::runtime::Runtime::new().map_err(|error| Trouble::incomplete(error.to_string()))?;
     let events = runtime.block_on(conduct(targets, options, started, &mut log));
     // Blocking threads of cases that were cut off may still be busy; they have nothing to say any more.
@@ -186,7 +204,7 @@ fn launchers() -> Builtins {
     })
 }
 
-fn open_log(folder: &Path) -> Result<LogWriter, Trouble> {
+pub(crate) fn open_log(folder: &Path) -> Result<LogWriter, Trouble> {
     std::fs::create_dir_all(folder).map_err(|error| {
         Trouble::usage(format!(
             "the output folder {} cannot be made: {error}; choose another with --output",
@@ -196,7 +214,7 @@ fn open_log(folder: &Path) -> Result<LogWriter, Trouble> {
     EventWriter::create(&folder.join("events.jsonl")).map_err(|error| unwritable(folder, &error))
 }
 
-fn unwritable(folder: &Path, error: &LogError) -> Trouble {
+pub(crate) fn unwritable(folder: &Path, error: &LogError) -> Trouble {
     Trouble::usage(format!(
         "the report cannot be written to {}: {error}; choose another folder with --output",
         folder.display()
@@ -205,7 +223,7 @@ fn unwritable(folder: &Path, error: &LogError) -> Trouble {
 
 /// Writes everything that is made from the report. The summary on GitHub is a courtesy: where it cannot be written,
 /// that is said, and changes nothing.
-fn write_reports(folder: &Path, report: &Report, since: Option<&Since>) -> Result<(), Trouble> {
+pub(crate) fn write_reports(folder: &Path, report: &Report, since: Option<&Since>) -> Result<(), Trouble> {
     let page = |budget_bytes| {
         render::markdown::render_since(report, since, &render::markdown::Options { budget_bytes })
     };
@@ -228,7 +246,14 @@ fn write_reports(folder: &Path, report: &Report, since: Option<&Since>) -> Resul
     Ok(())
 }
 
-fn started(args: &RunArgs, options: &RunOptions, started_at: String, processors: usize) -> RunStarted {
+fn started(
+    args: &RunArgs,
+    plan: Option<&Plan>,
+    options: &RunOptions,
+    started_at: String,
+    processors: usize,
+) -> RunStarted {
+    let filters = plan.map_or_else(|| args.selection.filters(), |plan| plan.filters.clone());
     RunStarted {
         schema_version: prism_reports::SCHEMA_VERSION,
         run_id: options.run_id.clone(),
@@ -246,9 +271,9 @@ fn started(args: &RunArgs, options: &RunOptions, started_at: String, processors:
             arch: std::env::consts::ARCH.to_owned(),
             cores: processors as u32,
         },
-        case_filter: args.selection.case.clone(),
-        interface_filter: args.selection.interface.clone(),
-        target_filter: [&args.selection.backend[..], &args.selection.pattern].concat(),
+        case_filter: filters.cases,
+        interface_filter: filters.interfaces,
+        target_filter: filters.targets,
         expectations: options.expectations.entries().to_vec(),
         clauses: clauses(),
     }

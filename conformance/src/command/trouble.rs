@@ -17,6 +17,11 @@ impl Trouble {
         Self { message: message.into(), code: exit::USAGE }
     }
 
+    /// What there is to tell, without its heading.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// The machine did not do its part: exit code 3.
     pub fn incomplete(message: impl Into<String>) -> Self {
         Self { message: message.into(), code: exit::INCOMPLETE }

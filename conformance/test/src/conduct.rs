@@ -172,7 +172,7 @@ impl Collecting {
                         let _ = waiting.send(self.conducted(*finished));
                     }
                 }
-                EventKind::RunStarted(_) | EventKind::RunFinished(_) => {}
+                EventKind::RunStarted(_) | EventKind::ShardTrouble(_) | EventKind::RunFinished(_) => {}
             }
         }
         for ((target, _), waiting) in self.pending.drain() {

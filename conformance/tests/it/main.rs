@@ -19,6 +19,7 @@ mod patterns;
 mod python;
 mod real_clients;
 mod served;
+mod shards;
 #[path = "../shared/tool.rs"]
 mod tool;
 mod via_proxy;

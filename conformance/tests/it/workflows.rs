@@ -214,8 +214,24 @@ fn the_action_runs_in_the_repository_of_a_backend() {
     assert!(wrong.log().contains("::error title=Prism conformance::there is no report"), "{}", wrong.log());
 }
 
+/// Compiles and plans; the jobs of the matrix, as group and name.
+fn matrix(runner: &Runner, workflow: &Value, inputs: &[(&str, &str)]) -> Vec<(String, String)> {
+    let mut build = Job::of_workflow(runner, workflow, "build", inputs);
+    assert_eq!(build.run(), 0, "{}", build.log());
+    let output =
+        |name: &str| build.text(workflow["jobs"]["build"]["outputs"][name].as_str().expect("an output"));
+    assert_eq!(output("planned"), "true");
+    let matrix: Value = serde_json::from_str(&output("matrix")).expect("a matrix");
+    let jobs = matrix["include"].as_array().expect("jobs").iter();
+    jobs.map(|job| (job["group"].to_string(), job["name"].as_str().expect("a name").to_owned())).collect()
+}
+
+fn report<'a>(runner: &'a Runner, workflow: &Value, inputs: &[(&str, &str)]) -> Job<'a> {
+    Job::of_workflow(runner, workflow, "report", inputs)
+}
+
 #[test]
-fn the_workflow_builds_runs_and_reports() {
+fn the_workflow_plans_runs_and_merges() {
     let runner = Runner::new();
     caller(&runner);
     let workflow = github::read(&root().join(".github/workflows/conformance.yml"));
@@ -226,34 +242,107 @@ fn the_workflow_builds_runs_and_reports() {
         ("require", "mine"),
         ("tool-repository", "somebody/prism-conformance"),
     ];
-    for id in ["build", "run", "report"] {
-        let mut job = Job::of_workflow(&runner, &workflow, id, &inputs);
-        let code = job.run();
-        assert_eq!(code, 0, "{id}:\n{}", job.log());
-        if id == "run" {
-            assert!(!job.summary("Run").contains("Prism"), "the job of the drivers writes no page");
-        }
-        if id == "report" {
-            assert!(job.summary("Render").contains("# ✓ Prism conformance: conformant"));
-        }
+    let groups = matrix(&runner, &workflow, &inputs);
+    let names: Vec<&str> = groups.iter().map(|(_, name)| name.as_str()).collect();
+    assert_eq!(names, ["mine", "memstore", "memstore@system-clock"]);
+    for (group, name) in &groups {
+        let job = Job::of_workflow(&runner, &workflow, "run", &inputs).given("matrix.group", group);
+        let mut job = job.given("matrix.name", name).given("needs.build.outputs.planned", "true");
+        let condition = workflow["jobs"]["run"]["if"].as_str().expect("a condition");
+        assert_eq!(job.text(condition), "true");
+        assert_eq!(job.run(), 0, "{name}:\n{}", job.log());
+        assert!(!job.summary("Run").contains("Prism"), "the job of the drivers writes no page");
     }
-    let report = runner.artifact("prism-report");
-    for name in
-        ["report.json", "junit.xml", "ctrf.json", "report.html", "badge.svg", "badge.json", "events.jsonl"]
-    {
-        assert!(report.join(name).is_file(), "{name}");
+    let mut job = report(&runner, &workflow, &inputs);
+    assert_eq!(job.run(), 0, "{}", job.log());
+    assert!(job.summary("Render").contains("# ✓ Prism conformance: conformant"));
+    assert!(job.summary("Merge").is_empty(), "one page is enough");
+    let merged = runner.artifact("prism-report");
+    for name in [
+        "plan.json",
+        "report.json",
+        "junit.xml",
+        "ctrf.json",
+        "report.html",
+        "badge.svg",
+        "badge.json",
+        "events.jsonl",
+    ] {
+        assert!(merged.join(name).is_file(), "{name}");
     }
-    let badge = std::fs::read_to_string(report.join("badge.json")).expect("the badge");
+    let badge = std::fs::read_to_string(merged.join("badge.json")).expect("the badge");
     assert!(badge.contains("\"100%\""), "{badge}");
 
-    // What the drivers' job hands over is only a log; one that was cut off is told, by the exit code too.
-    let log = runner.artifact("prism-events").join("events.jsonl");
+    // What the drivers' jobs hand over are only logs; one that was cut off is told, by the exit code too.
+    let log = runner.artifact("prism-events-1").join("events.jsonl");
     let text = std::fs::read_to_string(&log).expect("the log");
     let cut = text.trim_end().rfind('\n').expect("several lines");
     std::fs::write(&log, &text[..=cut]).expect("the log is cut");
-    std::fs::remove_dir_all(&report).expect("the report");
-    let mut job = Job::of_workflow(&runner, &workflow, "report", &inputs);
+    let again = || {
+        std::fs::remove_dir_all(&merged).expect("the report");
+        report(&runner, &workflow, &inputs)
+    };
+    let mut job = again();
     assert_eq!(job.run(), 3, "{}", job.log());
     assert!(job.log().contains("::warning title=Prism conformance%3A incomplete::"), "{}", job.log());
     assert!(job.summary("Render").contains("Prism conformance: incomplete"));
+    // So is a job that was lost, and so are all of them.
+    for lost in ["prism-events-1", "prism-events-2", "prism-events-3"] {
+        std::fs::remove_dir_all(runner.artifact(lost)).expect("the log");
+        let mut job = again();
+        assert_eq!(job.run(), 3, "{}", job.log());
+        assert!(job.summary("Render").contains("there is no event log of it"), "{}", job.summary("Render"));
+    }
+}
+
+#[test]
+fn the_workflow_runs_the_built_in_backends_without_a_registry() {
+    let runner = Runner::new();
+    runner.file("Cargo.toml", "");
+    let workflow = github::read(&root().join(".github/workflows/conformance.yml"));
+    let inputs = [("backends", "sqlite"), ("cases", FEW)];
+    let groups = matrix(&runner, &workflow, &inputs);
+    assert_eq!(groups, [("1".to_owned(), "sqlite".to_owned())]);
+    let mut job = Job::of_workflow(&runner, &workflow, "run", &inputs).given("matrix.group", "1");
+    assert_eq!(job.run(), 0, "{}", job.log());
+    let mut job = report(&runner, &workflow, &inputs);
+    assert_eq!(job.run(), 0, "{}", job.log());
+}
+
+#[test]
+fn a_change_that_touches_no_backend_runs_none() {
+    let runner = Runner::new();
+    caller(&runner);
+    runner.file("README.md", "Mine");
+    let git = |arguments: &[&str]| {
+        let mut command = Command::new("git");
+        command.args(["-c", "user.name=me", "-c", "user.email=me@example.org"]).args(arguments);
+        assert!(command.current_dir(runner.workspace()).output().expect("git").status.success());
+    };
+    git(&["init", "--quiet"]);
+    git(&["add", "."]);
+    git(&["commit", "--quiet", "--message", "first"]);
+    let workflow = github::read(&root().join(".github/workflows/conformance.yml"));
+    let inputs = [
+        ("registry", "my-backends"),
+        ("cases", FEW),
+        ("changed-since", "HEAD"),
+        ("tool-repository", "somebody/prism-conformance"),
+    ];
+    runner.file("README.md", "Ours");
+    let mut build = Job::of_workflow(&runner, &workflow, "build", &inputs);
+    assert_eq!(build.run(), 0, "{}", build.log());
+    assert_eq!(build.expression("steps.plan.outputs.planned"), "false");
+    assert!(build.log().contains("::notice title=Prism conformance::"), "{}", build.log());
+    for id in ["run", "report"] {
+        let condition = workflow["jobs"][id]["if"].as_str().expect("a condition");
+        let job = Job::of_workflow(&runner, &workflow, id, &inputs).given("!cancelled()", "true");
+        assert_eq!(job.given("needs.build.outputs.planned", "false").text(condition), "false");
+    }
+    std::fs::remove_dir_all(runner.artifact("prism-kit")).expect("the kit");
+    runner.file("my-backends/mine/driver", "changed");
+    let names: Vec<String> = matrix(&runner, &workflow, &inputs).into_iter().map(|(_, name)| name).collect();
+    // The patterns that stand on it are touched as well.
+    assert_eq!(names[0], "mine");
+    assert!(names.iter().all(|name| name.contains("mine")), "{names:?}");
 }

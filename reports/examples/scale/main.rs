@@ -1,6 +1,6 @@
-//! Renders a report of any size to every format, and says what that costs.
+//! Merges the logs of any number of machines, renders the report to every format, and says what that costs.
 //!
-//! `cargo run --release -p prism-reports --example scale -- 200 1000 target/scale` renders 200 targets with 1,000 cases each.
+//! `cargo run --release -p prism-reports --example scale -- 200 1000 target/scale` merges 200 logs with 1,000 cases each.
 //! One case in 500 fails. Memory is what a format needed at most, beside the report.
 
 use std::fs::File;
@@ -8,10 +8,11 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::time::Instant;
 
-use prism_reports::Report;
 use prism_reports::render::{annotations, badge, ctrf, html, json, junit, markdown, terminal};
+use prism_reports::{Report, merge};
 
 mod generate;
+mod shards;
 
 /// Writes one format.
 type Renderer<'a> = Box<dyn FnOnce(&mut dyn Write) -> io::Result<()> + 'a>;
@@ -26,9 +27,15 @@ fn main() -> io::Result<()> {
     std::fs::create_dir_all(folder)?;
     // Kept to the end: what is freed would be used again, and hide what a format needs.
     let events = generate::run(number(targets)?, number(cases)?);
-    let report = Report::from_events(&events);
     let mut out = io::stdout();
-    writeln!(out, "{} cases in memory: {} KiB at most", report.totals.total(), peak_kib())?;
+    writeln!(out, "{} events in memory: {} KiB at most", events.len(), peak_kib())?;
+    let files = step("write the logs", || shards::write(&events, &folder.join("shards")))?;
+    let bytes = files.iter().map(|file| Ok(file.metadata()?.len())).sum::<io::Result<u64>>()?;
+    writeln!(out, "{} logs of {bytes} bytes", files.len())?;
+    let parts = step("read them", || shards::read(&files))?;
+    let merged = step("merge them", || merge(&parts, None, "scale").map_err(io::Error::other))?;
+    let report = step("fold the events", || Ok(Report::from_events(&merged)))?;
+    writeln!(out, "{} cases: {}", report.totals.total(), report.verdict.label())?;
     let text = |text: String| move |out: &mut dyn Write| out.write_all(text.as_bytes());
     let page = || markdown::render(&report, &markdown::Options::default());
     let renderers: Vec<(&str, Renderer<'_>)> = vec![
@@ -55,8 +62,18 @@ fn main() -> io::Result<()> {
         let (bytes, more) = (path.metadata()?.len(), peak_kib().saturating_sub(before));
         writeln!(out, "{name:16} {took:6} ms {bytes:11} bytes {more:9} KiB more")?;
     }
-    drop(events);
+    drop((events, parts, merged));
     Ok(())
+}
+
+/// Does something, and says what it cost.
+fn step<T>(name: &str, what: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+    let (before, began) = (peak_kib(), Instant::now());
+    let done = what()?;
+    let (took, more) = (began.elapsed().as_millis(), peak_kib().saturating_sub(before));
+    writeln!(io::stdout(), "{name:16} {took:6} ms {:17} {more:9} KiB more", "")?;
+    Ok(done)
 }
 
 /// The most memory that this process has had, in KiB; 0 where the system does not tell.

@@ -299,6 +299,7 @@ fn provenance(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let rows = [
         ("contract", Some(run.contract_revision.clone())),
         ("commit", run.commit.clone()),
+        ("plan", run.plan.as_ref().map(ToString::to_string)),
         ("seed", Some(run.seed.to_string())),
         ("effort", run.effort.clone()),
         ("cases", (!run.case_filter.is_empty()).then(|| run.case_filter.join(" "))),

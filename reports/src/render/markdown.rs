@@ -96,6 +96,7 @@ fn provenance(run: &Provenance) -> Section {
     let rows = [
         ("contract", Some(run.contract_revision.clone())),
         ("commit", run.commit.clone()),
+        ("plan", run.plan.as_ref().map(ToString::to_string)),
         ("seed", Some(run.seed.to_string())),
         ("effort", run.effort.clone()),
         ("cases", (!run.case_filter.is_empty()).then(|| run.case_filter.join(" "))),

@@ -153,6 +153,7 @@ fn everywhere(text: &str) -> Vec<prism_reports::Event> {
                 case.notes = vec![owned()];
                 case.namespace = Some(owned());
             }
+            EventKind::ShardTrouble(trouble) => trouble.problem = owned(),
             EventKind::RunFinished(_) => {}
         }
     }

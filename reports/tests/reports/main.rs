@@ -12,6 +12,7 @@ mod html;
 mod junit;
 mod logs;
 mod markdown;
+mod merges;
 mod pages;
 mod reads;
 mod schema;

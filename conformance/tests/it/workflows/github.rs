@@ -142,6 +142,12 @@ impl<'a> Job<'a> {
         }
     }
 
+    /// Says what an expression is to see, such as `matrix.group`.
+    pub(crate) fn given(mut self, name: &str, value: &str) -> Self {
+        self.values.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
     /// Everything that the steps printed.
     pub(crate) fn log(&self) -> &str {
         &self.log
@@ -195,6 +201,17 @@ impl<'a> Job<'a> {
                     copy(&from, &to);
                 } else {
                     std::fs::copy(&from, to.join(from.file_name().expect("a name"))).expect("a copy");
+                }
+            }
+            "actions/download-artifact" if !with("pattern").is_empty() => {
+                let pattern = with("pattern");
+                let prefix = pattern.strip_suffix('*').expect("a pattern that ends in a star");
+                for entry in std::fs::read_dir(self.runner.artifact("")).expect("artifacts") {
+                    let from = entry.expect("an entry").path();
+                    let name = from.file_name().expect("a name").to_string_lossy().into_owned();
+                    if name.starts_with(prefix) {
+                        copy(&from, &self.workspace.join(with("path")).join(name));
+                    }
                 }
             }
             "actions/download-artifact" => {
@@ -261,7 +278,7 @@ impl<'a> Job<'a> {
     }
 
     /// A text with its expressions replaced.
-    fn text(&self, text: &str) -> String {
+    pub(crate) fn text(&self, text: &str) -> String {
         let mut out = String::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once("${{") {
