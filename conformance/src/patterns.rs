@@ -50,6 +50,18 @@ impl Patterns for ReferencePatterns {
         suite::of_application(name)
     }
 
+    fn steps(&self, name: &str) -> Vec<String> {
+        let steps = find(name).map(|builtin| builtin.steps).unwrap_or_default();
+        steps.iter().map(|step| (*step).to_owned()).collect()
+    }
+
+    fn out_of_bounds(&self, name: &str) -> Vec<(String, String)> {
+        let parameters = find(name).into_iter().flat_map(|builtin| &builtin.spec().parameters);
+        parameters
+            .filter_map(|parameter| Some((parameter.name.clone(), parameter.kind.out_of_bounds()?)))
+            .collect()
+    }
+
     async fn bind(&self, name: &str, slots: BoundSlots) -> Result<Launcher, String> {
         let builtin = builtin(name)?;
         let slots = builtin.bind(slots).await;

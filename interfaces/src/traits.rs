@@ -146,6 +146,16 @@ const PATTERN_CONSUMER: &[TraitSpec] = &[
     optional("dead_letters", TraitKind::Flag, "false", "whether what cannot be handled is published"),
 ];
 
+const PATTERN_PRODUCER: &[TraitSpec] = &[
+    required(
+        "deduplication",
+        TraitKind::Choice(&["none", "per_instance", "atomic"]),
+        "who is kept from publishing a message twice",
+    ),
+    required("max_topic_bytes", TraitKind::Bytes { min: 256 }, "the longest topic"),
+    required("max_payload_bytes", TraitKind::Bytes { min: 1 }, "the largest payload"),
+];
+
 /// What may be declared of an interface.
 pub fn specs(interface: &str) -> &'static [TraitSpec] {
     match interface {
@@ -157,6 +167,7 @@ pub fn specs(interface: &str) -> &'static [TraitSpec] {
         "pubsub_basic" => PUBSUB_BASIC,
         "pattern_multicast_registry" => PATTERN_MULTICAST_REGISTRY,
         "pattern_consumer" => PATTERN_CONSUMER,
+        "pattern_producer" => PATTERN_PRODUCER,
         _ => &[],
     }
 }

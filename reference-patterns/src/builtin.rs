@@ -1,6 +1,6 @@
 //! The patterns of this build.
 
-use crate::{Slots, consumer, keyvalue, multicast_registry, pattern::host};
+use crate::{Slots, consumer, keyvalue, multicast_registry, pattern::host, producer};
 use prism_driver_kit::SettingSpec;
 use prism_interfaces::{Endpoint, traits::Declaration};
 use prism_slots::{Parameters, PatternSpec};
@@ -15,6 +15,8 @@ pub struct Builtin {
     pub yaml: &'static str,
     /// Where that file is in the repository.
     pub path: &'static str,
+    /// Where a process can be made to halt, in the order in which it gets there.
+    pub steps: &'static [&'static str],
     launch: fn(&'static Known, Slots) -> Endpoint,
     declares: fn(&BTreeMap<String, Declaration>, &Parameters) -> Declaration,
 }
@@ -32,6 +34,7 @@ macro_rules! builtin {
             yaml: include_str!(concat!($folder, "/pattern.yaml")),
             path: concat!("reference-patterns/src/", $folder, "/pattern.yaml"),
             launch: |known, slots| host(&known.spec, &known.settings, $module::$pattern, slots).endpoint(),
+            steps: $module::STEPS,
             declares: $module::declares,
         }
     };
@@ -42,6 +45,7 @@ pub const BUILTINS: &[Builtin] = &[
     builtin!("keyvalue", "keyvalue", keyvalue::KeyValue),
     builtin!("multicast-registry", "multicast_registry", multicast_registry::MulticastRegistry),
     builtin!("consumer", "consumer", consumer::Consumer),
+    builtin!("producer", "producer", producer::Producer),
 ];
 
 static SPECS: LazyLock<Vec<PatternSpec>> = LazyLock::new(|| {

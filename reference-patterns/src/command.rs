@@ -6,7 +6,7 @@
 use crate::{
     Builtin, Slots,
     config::{Config, Listen},
-    find,
+    find, steps,
 };
 use clap::Args;
 use prism_driver_kit::serve_incoming;
@@ -53,6 +53,9 @@ pub struct Arguments {
     /// Checks the configuration and ends.
     #[arg(long)]
     check: bool,
+    /// Halts for good at this step of a call, says so, and waits to be killed; for tests of what a crash loses.
+    #[arg(long, value_name = "STEP")]
+    halt_at: Option<String>,
     /// What is logged to standard error, as `level` or `target=level,…`.
     #[arg(long, env = "PRISM_PATTERN_LOG", default_value = "info")]
     log: String,
@@ -74,6 +77,13 @@ async fn serve(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
     let names: Vec<&str> = crate::BUILTINS.iter().map(|builtin| builtin.name).collect();
     let pattern = find(&arguments.name)
         .ok_or_else(|| format!("there is no pattern `{}`; there are {}", arguments.name, names.join(", ")))?;
+    if let Some(step) = &arguments.halt_at {
+        if !pattern.steps.contains(&step.as_str()) {
+            let known = pattern.steps.join(", ");
+            return Err(format!("--halt-at: `{}` has no step `{step}`; it has: {known}", pattern.name).into());
+        }
+        steps::halt_at(step);
+    }
     let config = Config::load(&arguments.config, pattern.spec()).map_err(|problems| problems.plain())?;
     if arguments.check {
         return Ok(ExitCode::SUCCESS);

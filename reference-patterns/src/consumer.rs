@@ -53,6 +53,9 @@ const CUT_OFF: &str = "cut_off";
 /// How long what is given up may take to come to its end.
 const CUT_WITHIN: Duration = Duration::from_secs(1);
 
+/// Where a process can be made to halt.
+pub(crate) const STEPS: &[&str] = &[];
+
 /// The pattern.
 pub struct Consumer;
 

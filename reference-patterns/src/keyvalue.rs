@@ -35,6 +35,9 @@ const INTERFACES: [&str; 6] = [
     "keyvalue_cas",
 ];
 
+/// Where a process can be made to halt.
+pub(crate) const STEPS: &[&str] = &[];
+
 /// Its slot.
 const STORE: &str = "store";
 

@@ -3,7 +3,7 @@
 //! - [`builtin`]: the patterns of this build.
 //! - [`slots`]: what is bound to a pattern.
 //! - [`pattern`]: what a pattern implements; [`host()`] puts the lifecycle of a driver around it.
-//! - [`keyvalue`], [`multicast_registry`], [`consumer`]: one folder per pattern, with its `pattern.yaml`.
+//! - [`keyvalue`], [`multicast_registry`], [`consumer`], [`producer`]: one folder per pattern, with its `pattern.yaml`.
 //! - [`command`]: a pattern as a process.
 
 pub mod builtin;
@@ -14,7 +14,10 @@ pub mod consumer;
 pub mod keyvalue;
 pub mod multicast_registry;
 pub mod pattern;
+pub mod producer;
+mod retry;
 pub mod slots;
+mod steps;
 
 pub use builtin::{BUILTINS, Builtin, find};
 pub use pattern::{Pattern, Start, host};

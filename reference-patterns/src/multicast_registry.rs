@@ -45,6 +45,9 @@ const MAX_PREFIX_BYTES: u64 = 64;
 /// The longest TTL.
 const MAX_TTL: Duration = Duration::from_secs(3650 * 86_400);
 
+/// Where a process can be made to halt.
+pub(crate) const STEPS: &[&str] = &[];
+
 /// The pattern.
 pub struct MulticastRegistry;
 

@@ -162,6 +162,7 @@ impl Lifecycle for Machine {
             Phase::Running(started) => Ok((Phase::Draining(Arc::clone(started)), Arc::clone(started))),
             other => Err(out_of_order("Drain", other)),
         })?;
+        // In this order: no new calls are let in before the driver is told.
         let (calls, work) = tokio::join!(started.life.drain(timeout), started.running.drain(timeout));
         let (drained, aborted) = (calls.0 + work.0, calls.1 + work.1);
         self.advance(|phase| {

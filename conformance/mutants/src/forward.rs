@@ -33,6 +33,12 @@ use prism_interfaces::{
         multicast_registry_client::MulticastRegistryClient,
         multicast_registry_server::{MulticastRegistry, MulticastRegistryServer},
     },
+    pattern::producer::v1::{
+        FlushRequest, FlushResponse, GetMetricsRequest, GetMetricsResponse, PublishBatchRequest,
+        PublishBatchResponse, PublishRequest as OutgoingPublish, PublishResponse as PublishedResponse,
+        producer_client::ProducerClient,
+        producer_server::{Producer, ProducerServer},
+    },
     pubsub::v1::{
         pub_sub_basic_client::PubSubBasicClient,
         pub_sub_basic_server::{PubSubBasic, PubSubBasicServer},
@@ -234,6 +240,18 @@ forwarder! {
         stop(StopRequest) -> StopResponse;
         health_check(HealthCheckRequest) -> HealthCheckResponse;
         drop_namespace(DropNamespaceRequest) -> DropNamespaceResponse;
+    }
+    streams {}
+}
+
+forwarder! {
+    /// Twists `Producer`.
+    ProducerTwist, producer, ProducerForwarder, Producer, ProducerServer, ProducerClient,
+    unary {
+        publish(OutgoingPublish) -> PublishedResponse;
+        publish_batch(PublishBatchRequest) -> PublishBatchResponse;
+        flush(FlushRequest) -> FlushResponse;
+        get_metrics(GetMetricsRequest) -> GetMetricsResponse;
     }
     streams {}
 }

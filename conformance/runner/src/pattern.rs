@@ -39,13 +39,24 @@ pub trait Patterns: fmt::Debug + Send + Sync {
     /// Asks the slots what they are, and makes instances over them in this process.
     async fn bind(&self, builtin: &str, slots: BoundSlots) -> Result<Launcher, String>;
 
+    /// The steps at which a process of the pattern can halt; none where it knows of none.
+    fn steps(&self, _builtin: &str) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// For each parameter that has bounds: its name, and a value outside of them.
+    fn out_of_bounds(&self, _builtin: &str) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
     /// What an instance in a process of its own sees of its slots.
     fn seen_by_process(&self, slots: BoundSlots) -> BoundSlots {
         slots
     }
 }
 
-/// How a pattern is started as a process; `NAME --config FILE` is added to the arguments.
+/// How a pattern is started as a process; `NAME --config FILE` is added to the arguments, and `--halt-at STEP` where it
+/// is to halt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PatternCommand {
     /// Its program.

@@ -125,6 +125,14 @@ impl Patterns for Mutated {
         ReferencePatterns.of_application(builtin)
     }
 
+    fn steps(&self, builtin: &str) -> Vec<String> {
+        ReferencePatterns.steps(builtin)
+    }
+
+    fn out_of_bounds(&self, builtin: &str) -> Vec<(String, String)> {
+        ReferencePatterns.out_of_bounds(builtin)
+    }
+
     async fn bind(&self, builtin: &str, slots: BoundSlots) -> Result<Launcher, String> {
         let inner = ReferencePatterns.bind(builtin, (self.0.slots)(slots)).await?;
         let face = Arc::clone(&self.0.face);

@@ -24,6 +24,16 @@ pub trait Bench: Send + Sync {
 
     /// The same in a process of its own, not initialized, which can be killed.
     async fn launch_process(&self, slots: BoundSlots) -> Result<Box<dyn PatternProcess>, Failure>;
+
+    /// The steps at which such a process can halt, in the order in which a call gets there.
+    fn steps(&self) -> Vec<String>;
+
+    /// The same as [`Bench::launch_process`], but it halts for good when it gets to a step, and waits to be killed.
+    async fn launch_halting(&self, slots: BoundSlots, step: &str)
+    -> Result<Box<dyn PatternProcess>, Failure>;
+
+    /// For each parameter that has bounds: its name, and a value outside of them.
+    fn out_of_bounds(&self) -> Vec<(String, String)>;
 }
 
 /// An instance in a process of its own. Dropping it kills it.
@@ -31,6 +41,9 @@ pub trait Bench: Send + Sync {
 pub trait PatternProcess: Send + Sync {
     /// Where it answers.
     fn endpoint(&self) -> Endpoint;
+
+    /// Waits until it has halted at the step that it was told.
+    async fn halted(&self) -> Result<(), Failure>;
 
     /// Kills it, so that it does nothing more, and waits until it is gone.
     async fn kill(&self);

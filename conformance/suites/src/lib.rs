@@ -52,5 +52,5 @@ pub use context::{Context, ContextParts, FreshInstance, Instances};
 pub use effort::Effort;
 pub use seam::Seam;
 pub use tap::{CallRecord, Tap};
-pub use verdict::{Failure, FailureKind, Verdict};
+pub use verdict::{Failure, FailureKind, Verdict, describe};
 pub use watchdog::Watchdog;

@@ -46,6 +46,18 @@ pub enum ParameterValue {
 pub struct Parameters(BTreeMap<String, ParameterValue>);
 
 impl ParameterKind {
+    /// A value that it does not take; `None` where it takes every one that can be written.
+    pub fn out_of_bounds(&self) -> Option<String> {
+        match self {
+            Self::Count { max, .. } => Some(max.checked_add(1)?.to_string()),
+            Self::Duration { max, .. } => {
+                Some(TraitValue::Duration(max.checked_add(Duration::from_secs(1))?).to_string())
+            }
+            Self::Text { max_bytes } => Some("x".repeat(usize::try_from(*max_bytes).ok()?.checked_add(1)?)),
+            Self::Choice(words) => Some(words.iter().fold("not".to_owned(), |no, word| no + "-" + word)),
+        }
+    }
+
     /// Reads a value; the message continues the sentence "the parameter `x` …" and says what is allowed.
     pub fn parse(&self, text: &str) -> Result<ParameterValue, String> {
         match self {
@@ -135,6 +147,21 @@ impl Parameters {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_out_of_bounds_is_refused() {
+        let kinds = [
+            ParameterKind::Count { min: 0, max: 10 },
+            ParameterKind::Duration { min: Duration::from_millis(1), max: Duration::from_secs(60) },
+            ParameterKind::Text { max_bytes: 8 },
+            ParameterKind::Choice(vec!["on".to_owned(), "off".to_owned()]),
+        ];
+        for kind in kinds {
+            let value = kind.out_of_bounds().unwrap();
+            assert!(kind.parse(&value).is_err(), "{kind:?} takes {value}");
+        }
+        assert_eq!(ParameterKind::Count { min: 0, max: u64::MAX }.out_of_bounds(), None);
+    }
 
     fn spec(name: &str, kind: ParameterKind, default: Option<&str>, required: bool) -> ParameterSpec {
         let (name, default) = (name.to_owned(), default.map(str::to_owned));

@@ -45,6 +45,12 @@ impl Instance {
         Self { lifecycle: Lifecycle::new(endpoint.clone()), endpoint }
     }
 
+    /// The endpoint of an instance for calls that it does not survive: they are not counted, and their broken connections
+    /// are no trouble with the driver.
+    pub fn doomed(context: &Context, endpoint: &Endpoint) -> Endpoint {
+        endpoint.layer(prism_suites::Seam::namespace(context.namespace()))
+    }
+
     /// Initialize and Start.
     pub async fn bring_up(&self, given: Given<'_>) -> Verdict {
         let begun = |what: &'static str| move |status| Failure::from(status).during(what);

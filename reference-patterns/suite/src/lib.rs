@@ -12,6 +12,7 @@ mod keyvalue;
 mod multicast_registry;
 mod mutant;
 mod mutants;
+mod producer;
 mod slots;
 pub mod twist;
 
@@ -22,7 +23,7 @@ use prism_suites::{BoundSlots, Case};
 
 /// Every case, pattern by pattern, each in the order of its file.
 pub fn cases() -> Vec<Case> {
-    [slots::cases(), keyvalue::cases(), multicast_registry::cases(), consumer::cases()]
+    [slots::cases(), keyvalue::cases(), multicast_registry::cases(), consumer::cases(), producer::cases()]
         .into_iter()
         .flatten()
         .collect()

@@ -3,14 +3,21 @@
 mod consumer;
 mod keyvalue;
 mod multicast_registry;
+mod producer;
 mod slots;
 
 use crate::PatternMutant;
 
 /// Every mutant, pattern by pattern.
 pub fn mutants() -> Vec<PatternMutant> {
-    [slots::mutants(), keyvalue::mutants(), multicast_registry::mutants(), consumer::mutants()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        slots::mutants(),
+        keyvalue::mutants(),
+        multicast_registry::mutants(),
+        consumer::mutants(),
+        producer::mutants(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

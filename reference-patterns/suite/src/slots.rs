@@ -141,50 +141,28 @@ async fn initialize_calls_no_slot(context: Context) -> Verdict {
 }
 
 async fn bad_parameters_are_refused(context: Context) -> Verdict {
-    let long = "x".repeat(65);
-    let mut bad = vec![("colour", "red", "colour")];
-    if context.declaration().has("pattern_keyvalue") {
-        bad.extend([
-            ("key_prefix", long.as_str(), "65 bytes"),
-            ("default_ttl", "0s", "`0s`"),
-            ("default_ttl", "soon", "`soon`"),
-        ]);
-    }
+    let mut bad = context.bench()?.out_of_bounds();
+    bad.push(("colour".to_owned(), "red".to_owned()));
     if context.declaration().has("pattern_multicast_registry") {
-        bad.extend([
-            ("key_prefix", long.as_str(), "65 bytes"),
-            ("fan_out", "0", "`0`"),
-            ("max_filter_depth", "21", "`21`"),
-            ("target_timeout", "6m", "`6m`"),
-            ("field_types", "zone=words", "`zone=words`"),
-        ]);
+        bad.push(("field_types".to_owned(), "zone=words".to_owned()));
     }
     if context.declaration().has("pattern_consumer") {
-        bad.extend([
-            ("name", long.as_str(), "65 bytes"),
-            ("namespace", "Not-One", "`Not-One`"),
-            ("topic", "", "empty"),
-            ("max_retries", "-1", "`-1`"),
-            ("max_retries", "1001", "`1001`"),
-            ("concurrency", "0", "`0`"),
-            ("handler_timeout", "0ms", "`0ms`"),
-            ("backoff_min", "soon", "`soon`"),
-        ]);
+        for (name, value) in [("namespace", "Not-One"), ("topic", "")] {
+            bad.push((name.to_owned(), value.to_owned()));
+        }
     }
-    for (name, value, word) in bad {
+    for (name, value) in bad {
         let instance = Instance::created(&context, context.bench()?.slots()).await?;
         let what = format!("Initialize with {name}: {value:.20}");
         let mut given = needed(&context);
         given.retain(|(other, _)| *other != name);
-        given.push((name, value));
+        given.push((&name, &value));
         let status = expect_refused(&what, instance.initialize(&given).await, Code::InvalidArgument)?;
         expect_eq("the reason", fault::reason(&status).as_deref(), Some("SETTING_INVALID"))?;
-        for word in [name, word] {
-            expect(
-                status.message().contains(word),
-                format!("{what}: the refusal does not say `{word}`: {}", status.message()),
-            )?;
-        }
+        expect(
+            status.message().contains(&name),
+            format!("{what}: the refusal does not name the parameter: {}", status.message()),
+        )?;
     }
     Ok(())
 }

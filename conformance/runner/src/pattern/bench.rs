@@ -25,6 +25,19 @@ impl PatternBench {
     ) -> Self {
         Self { patterns, builtin: builtin.into(), slots, command }
     }
+
+    async fn process(
+        &self,
+        slots: BoundSlots,
+        halt_at: Option<&str>,
+    ) -> Result<Box<dyn PatternProcess>, Failure> {
+        let command = self
+            .command
+            .as_ref()
+            .ok_or_else(|| Failure::harness("this program cannot start a pattern as a process"))?;
+        let started = start(command, &self.builtin, self.patterns.seen_by_process(slots), halt_at).await;
+        started.map_err(|why| Failure::harness(format!("the pattern {why}")))
+    }
 }
 
 #[async_trait]
@@ -43,11 +56,22 @@ impl Bench for PatternBench {
     }
 
     async fn launch_process(&self, slots: BoundSlots) -> Result<Box<dyn PatternProcess>, Failure> {
-        let command = self
-            .command
-            .as_ref()
-            .ok_or_else(|| Failure::harness("this program cannot start a pattern as a process"))?;
-        let started = start(command, &self.builtin, self.patterns.seen_by_process(slots)).await;
-        started.map_err(|why| Failure::harness(format!("the pattern {why}")))
+        self.process(slots, None).await
+    }
+
+    fn steps(&self) -> Vec<String> {
+        self.patterns.steps(&self.builtin)
+    }
+
+    async fn launch_halting(
+        &self,
+        slots: BoundSlots,
+        step: &str,
+    ) -> Result<Box<dyn PatternProcess>, Failure> {
+        self.process(slots, Some(step)).await
+    }
+
+    fn out_of_bounds(&self) -> Vec<(String, String)> {
+        self.patterns.out_of_bounds(&self.builtin)
     }
 }

@@ -24,6 +24,12 @@ use tokio_stream::wrappers::UnixListenerStream;
 /// How long a pattern may take from its start to listening.
 const READY_WITHIN: Duration = Duration::from_secs(30);
 
+/// How long it may take from a call to the step at which it halts.
+const HALTED_WITHIN: Duration = Duration::from_secs(20);
+
+/// The pause between two looks.
+const PAUSE: Duration = Duration::from_millis(2);
+
 struct Started {
     // Dropped before the folder with its configuration and sockets.
     process: RunningProcess,
@@ -33,11 +39,12 @@ struct Started {
     _workdir: TempDir,
 }
 
-/// Starts it; it waits for Initialize. The error goes on from its name.
+/// Starts it; it waits for Initialize. Where `halt_at` names a step, it halts for good when it gets there. The error goes on from its name.
 pub(super) async fn start(
     command: &PatternCommand,
     builtin: &str,
     slots: BoundSlots,
+    halt_at: Option<&str>,
 ) -> Result<Box<dyn PatternProcess>, String> {
     let cannot = |what: &str, error: io::Error| format!("cannot be started: {what}: {error}");
     let workdir = tempfile::tempdir().map_err(|error| cannot("no temporary folder", error))?;
@@ -62,6 +69,9 @@ pub(super) async fn start(
     std::fs::write(&file, config).map_err(|error| cannot("no configuration", error))?;
     let mut arguments = command.arguments.clone();
     arguments.extend([builtin.to_owned(), "--config".to_owned(), file.display().to_string()]);
+    if let Some(step) = halt_at {
+        arguments.extend(["--halt-at".to_owned(), step.to_owned()]);
+    }
     let spawn = Spawn {
         program: &command.program,
         arguments: &arguments,
@@ -77,7 +87,6 @@ pub(super) async fn start(
 
 /// Waits until its socket takes connections.
 async fn listening(socket: &Path, process: &RunningProcess) -> Result<(), String> {
-    const PAUSE: Duration = Duration::from_millis(2);
     let deadline = Instant::now() + READY_WITHIN;
     while UnixStream::connect(socket).await.is_err() {
         if let Some(how) = process.exit_status() {
@@ -96,6 +105,22 @@ async fn listening(socket: &Path, process: &RunningProcess) -> Result<(), String
 impl PatternProcess for Started {
     fn endpoint(&self) -> Endpoint {
         self.endpoint.clone()
+    }
+
+    async fn halted(&self) -> Result<(), Failure> {
+        let deadline = Instant::now() + HALTED_WITHIN;
+        while !self.process.logs().iter().any(|line| line.starts_with("halted at ")) {
+            let ended = self.process.exit_status();
+            if ended.is_some() || Instant::now() > deadline {
+                let how = ended.unwrap_or_else(|| format!("ran on for {} s", HALTED_WITHIN.as_secs()));
+                return Err(Failure::harness(with_lines(
+                    format!("the pattern {how} and did not halt"),
+                    &self.process.logs(),
+                )));
+            }
+            sleep(PAUSE).await;
+        }
+        Ok(())
     }
 
     async fn kill(&self) {

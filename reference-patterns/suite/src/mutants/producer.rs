@@ -1,0 +1,18 @@
+//! Mutants of the producer.
+//!
+//! - [`parameters`]: what it makes of its parameters.
+//! - [`face`]: what is seen of it.
+//! - [`beneath`]: what it does with its slots.
+
+mod beneath;
+mod face;
+mod parameters;
+
+use crate::PatternMutant;
+
+/// The built-in pattern.
+const PATTERN: &str = "producer";
+
+pub(super) fn mutants() -> Vec<PatternMutant> {
+    [parameters::mutants(), face::mutants(), beneath::mutants()].into_iter().flatten().collect()
+}
