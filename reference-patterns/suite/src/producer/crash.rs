@@ -45,14 +45,14 @@ async fn killed_at(context: &Context, sink: &Sink, heir: &Producer, step: &str) 
     let process = bench.launch_halting(slots, step).await?;
     let instance = Instance::of(context, &process.endpoint());
     // Within this time it has to get to its step, and so long whoever comes next has to wait.
-    instance.bring_up(&[("deduplication", "id"), ("claim_timeout", "2s")]).await?;
+    instance.bring_up(&[("deduplication", "id"), ("claim_timeout", "4s")]).await?;
     let call = Producer::new(Instance::doomed(context, &process.endpoint())).begin(message.clone());
     process.halted().await?;
     let before = taken();
     process.kill().await;
     let answer = call.await.map_err(|error| Failure::harness(error.to_string()))?;
     expect(answer.is_err(), format!("the producer that was killed at `{step}` has answered"))?;
-    let again = heir.publish_within(message, Duration::from_secs(8)).await;
+    let again = heir.publish_within(message, Duration::from_secs(15)).await;
     let again = published(&format!("the message of the producer that was killed at `{step}`"), again)?;
     let after = taken();
     // Between the slot's answer and the record nobody can know, so there it may be published twice.
