@@ -88,11 +88,12 @@ async fn drain_counts_what_it_cuts_off(context: Context) -> Verdict {
 
 async fn stop_takes_what_was_delivered(context: Context) -> Verdict {
     const COUNT: usize = 100;
-    // With little room in hand, most of it is still in the subscription when Stop is called.
+    // With little room in hand, most of it is still in the subscription when Stop is called; the payloads are long, so that
+    // few of them fit into what is sent at once.
     let given = [("stop_timeout", "1m"), ("max_in_hand", "10")];
     let consuming = Setup::new(&context, Handler::always(Answer::Held))?.given(&given).start().await?;
     for number in 0..COUNT {
-        consuming.publish(&[&format!("{number}")]).await?;
+        consuming.publish(&[&format!("{number:04096}")]).await?;
     }
     consuming.handler.attempts(8).await?;
     let (lifecycle, handler) = (consuming.instance.lifecycle().clone(), consuming.handler.clone());
