@@ -99,7 +99,6 @@ fn recorded(targets: &[PlannedTarget], ms: impl Fn(&str) -> f64) -> Durations {
                 outcome: Outcome::Pass,
                 duration_ms: ms(&case.id),
                 calls: 1,
-                p50_us: std::collections::BTreeMap::new(),
                 failure: None,
                 notes: Vec::new(),
                 logs: Vec::new(),
