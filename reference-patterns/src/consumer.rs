@@ -53,8 +53,8 @@ const CUT_OFF: &str = "cut_off";
 /// How long what is given up may take to come to its end.
 const CUT_WITHIN: Duration = Duration::from_secs(1);
 
-/// Where a process can be made to halt.
-pub(crate) const STEPS: &[&str] = &[];
+/// Where a process can be made to halt, in the order in which a message gets there.
+pub(crate) const STEPS: &[&str] = &["received", "written", "handled", "remembered", "removed"];
 
 /// The pattern.
 pub struct Consumer;

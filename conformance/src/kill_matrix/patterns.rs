@@ -134,6 +134,9 @@ impl Patterns for Mutated {
     }
 
     async fn bind(&self, builtin: &str, slots: BoundSlots) -> Result<Launcher, String> {
+        if builtin != self.0.pattern {
+            return ReferencePatterns.bind(builtin, slots).await;
+        }
         let inner = ReferencePatterns.bind(builtin, (self.0.slots)(slots)).await?;
         let face = Arc::clone(&self.0.face);
         Ok(Arc::new(move || face(inner())))

@@ -22,7 +22,10 @@ pub trait Bench: Send + Sync {
     /// An instance in this process over these slots, not started.
     async fn launch(&self, slots: BoundSlots) -> Result<Endpoint, Failure>;
 
-    /// The same in a process of its own, not initialized, which can be killed.
+    /// An instance of another pattern in this process over these slots, not started.
+    async fn launch_other(&self, pattern: &str, slots: BoundSlots) -> Result<Endpoint, Failure>;
+
+    /// The same as [`Bench::launch`] in a process of its own, not initialized, which can be killed.
     async fn launch_process(&self, slots: BoundSlots) -> Result<Box<dyn PatternProcess>, Failure>;
 
     /// The steps at which such a process can halt, in the order in which a call gets there.

@@ -95,7 +95,7 @@ fn validate_says_what_is_there() {
         .run(&["validate"])
         .exits(0)
         .says("memstore: 8 interfaces")
-        .says("3 backends, 3 patterns, no mistakes");
+        .says("3 backends, 4 patterns, no mistakes");
 }
 
 #[test]

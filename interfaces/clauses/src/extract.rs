@@ -119,7 +119,7 @@ fn parse(paragraph: &str) -> Result<RawClause, String> {
             _ => return Err(format!("`[{id}]` does not say from which revision it counts; {shape}")),
         },
     };
-    if text.trim().len() < 2 {
+    if ["", "."].contains(&text.trim()) {
         return Err(format!("`[{id}]` has no sentence; {shape}"));
     }
     if !text.ends_with('.') {

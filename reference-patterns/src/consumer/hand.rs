@@ -6,7 +6,7 @@ use super::{
     book::{Book, End},
     state::State,
 };
-use crate::slots::within;
+use crate::{slots::within, steps};
 use prism_interfaces::{
     Endpoint, MESSAGE_ID_HEADER, ORDERING_KEY_HEADER,
     pattern::consumer::v1::{HandleRequest, Loss, handle_response::Verdict, handler_client::HandlerClient},
@@ -208,8 +208,12 @@ impl Hand {
         if left {
             return Ok(Written::Down(Some(record)));
         }
+        steps::reached("received").await;
         match self.insist(STATE, || state.put(&record, &message)).await? {
-            Ok(()) => Ok(Written::Down(Some(record))),
+            Ok(()) => {
+                steps::reached("written").await;
+                Ok(Written::Down(Some(record)))
+            }
             Err(status) => {
                 let (message, why) = (&message.message_id, status.message());
                 tracing::warn!(message, why, "the message cannot be written down");
@@ -285,8 +289,11 @@ impl Hand {
             last.0 = attempt;
             match outcome {
                 Attempt::Handled => {
+                    steps::reached("handled").await;
                     self.remember(item).await?;
+                    steps::reached("remembered").await;
                     self.forget(item.record.as_deref()).await?;
+                    steps::reached("removed").await;
                     return Ok(End::Handled { message_id: item.message.message_id.clone() });
                 }
                 Attempt::Rejected(reason) => {

@@ -6,10 +6,12 @@
 pub mod consuming;
 mod dead_letters;
 mod delivery;
+mod end_to_end;
 mod ending;
 pub mod handler;
 mod order;
 mod restart;
+mod steps;
 
 pub use consuming::{Consuming, Setup};
 pub use handler::{Answer, Handler, Seen};
@@ -31,10 +33,18 @@ pub const STATE: &str = "state";
 pub const DEAD_LETTERS: &str = "dead_letters";
 
 pub(crate) fn cases() -> Vec<Case> {
-    [delivery::cases(), order::cases(), dead_letters::cases(), restart::cases(), ending::cases()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        delivery::cases(),
+        order::cases(),
+        dead_letters::cases(),
+        restart::cases(),
+        steps::cases(),
+        ending::cases(),
+        end_to_end::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Of a consumer with a slot for what is kept.

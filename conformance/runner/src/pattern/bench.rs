@@ -55,6 +55,11 @@ impl Bench for PatternBench {
         Ok(launcher())
     }
 
+    async fn launch_other(&self, pattern: &str, slots: BoundSlots) -> Result<Endpoint, Failure> {
+        let launcher = self.patterns.bind(pattern, slots).await.map_err(Failure::harness)?;
+        Ok(launcher())
+    }
+
     async fn launch_process(&self, slots: BoundSlots) -> Result<Box<dyn PatternProcess>, Failure> {
         self.process(slots, None).await
     }

@@ -109,6 +109,13 @@ impl Setup {
         self.bring_up(instance, None).await
     }
 
+    /// In a process of its own that halts for good at a step, to be killed there.
+    pub async fn start_halting(&self, step: &str) -> Result<Consuming, Failure> {
+        let process = self.context.bench()?.launch_halting(self.slots.clone(), step).await?;
+        let instance = Instance::of(&self.context, &process.endpoint());
+        self.bring_up(instance, Some(process)).await
+    }
+
     /// In a process of its own, to be killed.
     pub async fn start_process(&self) -> Result<Consuming, Failure> {
         let process = self.context.bench()?.launch_process(self.slots.clone()).await?;
@@ -205,6 +212,14 @@ impl Consuming {
         let counts = status.counts.unwrap_or_default();
         expect_eq("the number of messages received", counts.received, received)?;
         Ok(counts)
+    }
+
+    /// Waits until the process has halted at its step.
+    pub async fn halted(&self) -> Verdict {
+        match &self.process {
+            Some(process) => process.halted().await,
+            None => Err(Failure::harness("it is no process")),
+        }
     }
 
     /// Kills the process.

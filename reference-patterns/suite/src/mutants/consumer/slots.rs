@@ -46,7 +46,13 @@ fn of_messages() -> Vec<PatternMutant> {
             MESSAGES,
             "pattern_consumer/overhears_now_and_then",
             "Every seventh message is not handed over",
-            |next| forward::pubsub(next, Overhears::default()),
+            |next| forward::pubsub(next, Overhears { heard: Arc::default(), one_of: 7 }),
+        ),
+        mutant(
+            MESSAGES,
+            "pattern_consumer/loses_one_of_many",
+            "One message of a hundred is not handed over",
+            |next| forward::pubsub(next, Overhears { heard: Arc::default(), one_of: 100 }),
         ),
         mutant(
             MESSAGES,
@@ -199,7 +205,10 @@ fn of_dead_letters() -> Vec<PatternMutant> {
 
 /// Leaves messages out.
 #[derive(Default)]
-struct Overhears(Arc<AtomicU64>);
+struct Overhears {
+    heard: Arc<AtomicU64>,
+    one_of: u64,
+}
 
 #[tonic::async_trait]
 impl PubSubTwist for Overhears {
@@ -209,10 +218,10 @@ impl PubSubTwist for Overhears {
         request: Request<SubscribeRequest>,
     ) -> Result<Response<Events>, Status> {
         let response = PubSubBasicClient::new(next.clone()).subscribe(request).await?;
-        let count = Arc::clone(&self.0);
+        let (count, one_of) = (Arc::clone(&self.heard), self.one_of);
         let heard = move |event: &Result<prism_interfaces::pubsub::v1::SubscribeEvent, Status>| {
             let message = matches!(event, Ok(event) if matches!(event.event, Some(Event::Message(_))));
-            std::future::ready(!message || count.fetch_add(1, Ordering::SeqCst) % 7 != 6)
+            std::future::ready(!message || count.fetch_add(1, Ordering::SeqCst) % one_of != one_of - 1)
         };
         Ok(response.map(|stream| stream.filter(heard).boxed()))
     }
