@@ -118,18 +118,16 @@ impl Deduplication {
                 return Ok(Some(claim));
             }
             found = self.record(namespace, &key).await?;
-            // Where there is none it has gone since: its message has failed, or its time is over.
-            let Some(record) = &found else { continue };
-            match claimed_until(record) {
+            match found.as_deref().map(claimed_until) {
+                Some(None) => return Ok(None),
                 // Its publisher is gone; what it wrote is what the next swap expects.
-                Some(millis) if millis <= millis_since_epoch() => {}
-                Some(_) => {
-                    sleep(pause).await;
-                    pause = (pause * 2).min(LOOK_AGAIN.1);
-                    found = None;
-                }
-                None => return Ok(None),
+                Some(Some(millis)) if millis <= millis_since_epoch() => {}
+                // It is somebody's, or has gone since: its message has failed, or its time is over.
+                Some(Some(_)) | None => found = None,
             }
+            // On every turn: a store that answers at once would keep others from theirs, deadlines included.
+            sleep(pause).await;
+            pause = (pause * 2).min(LOOK_AGAIN.1);
         }
     }
 
