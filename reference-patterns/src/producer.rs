@@ -1,11 +1,11 @@
 //! producer: publishes messages with retries, deduplication, order and batches.
 //!
-//! - [`service`]: the calls.
-//! - [`publishing`]: one message on its way.
-//! - [`batches`]: messages that are published together.
-//! - [`deduplication`]: what was published before.
-//! - [`lanes`]: who comes before whom.
-//! - [`metrics`]: what happened, in numbers.
+//! - `service`: the calls.
+//! - `publishing`: one message on its way.
+//! - `batches`: messages that are published together.
+//! - `deduplication`: what was published before.
+//! - `lanes`: who comes before whom.
+//! - `metrics`: what happened, in numbers.
 
 mod batches;
 mod deduplication;

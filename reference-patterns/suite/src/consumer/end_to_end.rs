@@ -127,7 +127,8 @@ async fn publish(publishing: &Publishing, numbers: std::ops::Range<usize>) -> Ve
             let fate = Fate(number);
             let message = named(TOPIC, number.to_string(), &fate.id());
             let mut fresh = 0;
-            for _ in 0..1 + usize::from(publishing.deduplicates && fate.is_sent_twice()) {
+            let times = if publishing.deduplicates && fate.is_sent_twice() { 2 } else { 1 };
+            for _ in 0..times {
                 let answer = publishing.producer.publish(message.clone()).await;
                 let answer = published(&fate.id(), answer)?;
                 fresh += usize::from(!answer.duplicate);
