@@ -163,7 +163,7 @@ fn handled(seen: &[Seen], times: &mut HashMap<usize, usize>) {
 }
 
 async fn end_to_end(context: Context) -> Verdict {
-    let count = context.effort().pick(300, 2_000, 10_000);
+    let count = context.effort().pick(300, 1_000, 10_000);
     let half = count / 2;
     let publishing = producer(&context).await?;
     let holds = Arc::new(AtomicBool::new(false));
