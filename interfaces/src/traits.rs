@@ -142,7 +142,7 @@ const PATTERN_MULTICAST_REGISTRY: &[TraitSpec] = &[
 ];
 
 const PATTERN_CONSUMER: &[TraitSpec] = &[
-    optional("resumes", TraitKind::Flag, "false", "whether a restart loses nothing that was received"),
+    optional("resumes", TraitKind::Flag, "false", "whether a restart loses nothing that was written down"),
     optional("dead_letters", TraitKind::Flag, "false", "whether what cannot be handled is published"),
 ];
 

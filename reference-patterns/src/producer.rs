@@ -14,7 +14,11 @@ mod metrics;
 mod publishing;
 mod service;
 
-use crate::{Pattern, Slots, Start, clock::PassedOnClock, retry::Retry};
+use crate::{
+    Pattern, Slots, Start,
+    clock::PassedOnClock,
+    retry::{Backoff, Retry},
+};
 use async_trait::async_trait;
 use batches::Batches;
 use deduplication::Deduplication;
@@ -114,8 +118,7 @@ impl Pattern for Producer {
         let duration = |name| parameters.duration(name).unwrap_or(Duration::ZERO);
         let retry = Retry {
             max_retries: parameters.count("max_retries") as u32,
-            backoff: duration("retry_backoff"),
-            max_backoff: duration("max_backoff"),
+            backoff: Backoff { first: duration("retry_backoff"), longest: duration("max_backoff") },
             attempt_timeout: duration("attempt_timeout"),
         };
         let deduplication = match parameters.text(DEDUPLICATION) {

@@ -7,15 +7,34 @@ use tokio::time::{Instant, sleep_until};
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
+/// Pauses that double up to a longest one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Backoff {
+    /// The first pause.
+    pub(crate) first: Duration,
+    /// The longest pause.
+    pub(crate) longest: Duration,
+}
+
+impl Backoff {
+    /// The pause after so many failures. Half of it is fixed, so that there is one at all, and half is random, so that
+    /// those who failed together do not come back together ("equal jitter").
+    pub(crate) fn pause(&self, failures: u32) -> Duration {
+        self.whole(failures).mul_f64(rand::random_range(0.5..=1.0))
+    }
+
+    fn whole(&self, failures: u32) -> Duration {
+        self.first.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1))).min(self.longest)
+    }
+}
+
 /// How often and how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Retry {
     /// Attempts after the first.
     pub(crate) max_retries: u32,
-    /// The pause before the first of them; it doubles each time.
-    pub(crate) backoff: Duration,
-    /// The longest pause.
-    pub(crate) max_backoff: Duration,
+    /// The pauses between attempts.
+    pub(crate) backoff: Backoff,
     /// How long an attempt may take.
     pub(crate) attempt_timeout: Duration,
 }
@@ -54,19 +73,12 @@ impl Retry {
                 return Tried { result: Err(exhausted(&status, attempts)), attempts };
             }
             let asked = status.get_details_retry_info().and_then(|info| info.retry_delay).unwrap_or_default();
-            let next = Instant::now() + self.pause(attempts, rand::random_range(0.5..=1.0)).max(asked);
+            let next = Instant::now() + self.backoff.pause(attempts).max(asked);
             if deadline.is_some_and(|deadline| deadline <= next) {
                 return Tried { result: Err(too_late(attempts)), attempts };
             }
             sleep_until(next).await;
         }
-    }
-
-    /// The pause after so many attempts, where `jitter` is from 0.5 to 1: half of it is fixed, so that there is one at
-    /// all, and half is random, so that those who failed together do not come back together ("equal jitter").
-    fn pause(&self, attempts: u32, jitter: f64) -> Duration {
-        let doubled = self.backoff.saturating_mul(2_u32.saturating_pow(attempts - 1));
-        doubled.min(self.max_backoff).mul_f64(jitter)
     }
 }
 
@@ -99,10 +111,22 @@ mod tests {
 
     const RETRY: Retry = Retry {
         max_retries: 3,
-        backoff: Duration::from_millis(100),
-        max_backoff: Duration::from_millis(250),
+        backoff: Backoff { first: Duration::from_millis(100), longest: Duration::from_millis(250) },
         attempt_timeout: Duration::from_secs(1),
     };
+
+    #[test]
+    fn pauses_double_up_to_the_longest_and_are_drawn_from_their_upper_half() {
+        let backoff = Backoff { first: Duration::from_millis(100), longest: Duration::from_secs(1) };
+        for (failures, whole) in [(1, 100), (2, 200), (4, 800), (5, 1000), (40, 1000), (u32::MAX, 1000)] {
+            let whole = Duration::from_millis(whole);
+            assert_eq!(backoff.whole(failures), whole);
+            let drawn: Vec<Duration> = (0..100).map(|_| backoff.pause(failures)).collect();
+            assert!(drawn.iter().all(|pause| (whole / 2..=whole).contains(pause)), "{drawn:?}");
+            assert!(drawn.iter().any(|pause| *pause < whole * 3 / 4), "{drawn:?}");
+            assert!(drawn.iter().any(|pause| *pause > whole * 3 / 4), "{drawn:?}");
+        }
+    }
 
     async fn run(
         deadline: Option<Duration>,

@@ -1,7 +1,7 @@
 //! Its parameters, checked.
 
+use crate::retry::Backoff;
 use prism_slots::Parameters;
-use rand::RngExt as _;
 use std::time::Duration;
 
 /// What is put behind the topic where dead letters have no topic of their own.
@@ -13,8 +13,7 @@ pub(super) struct Behaviour {
     pub(super) topic: String,
     pub(super) name: String,
     pub(super) max_attempts: u32,
-    backoff_min: Duration,
-    backoff_max: Duration,
+    backoff: Backoff,
     pub(super) handler_timeout: Duration,
     pub(super) concurrency: usize,
     pub(super) max_in_hand: usize,
@@ -38,8 +37,7 @@ impl Behaviour {
         Self {
             name: parameters.text("name").to_owned(),
             max_attempts: parameters.count("max_retries") as u32 + 1,
-            backoff_min: duration("backoff_min"),
-            backoff_max: duration("backoff_max"),
+            backoff: Backoff { first: duration("backoff_min"), longest: duration("backoff_max") },
             handler_timeout: duration("handler_timeout"),
             concurrency: count("concurrency"),
             max_in_hand: count("max_in_hand"),
@@ -52,14 +50,9 @@ impl Behaviour {
         }
     }
 
-    /// The pause after so many failures, drawn so that what has failed together does not come back together.
+    /// The pause after so many failures.
     pub(super) fn pause(&self, failures: u32) -> Duration {
-        self.longest_pause(failures).mul_f64(rand::rng().random_range(0.5..=1.0))
-    }
-
-    fn longest_pause(&self, failures: u32) -> Duration {
-        let doubled = self.backoff_min.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)));
-        doubled.min(self.backoff_max)
+        self.backoff.pause(failures)
     }
 }
 
@@ -68,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_double_up_to_the_longest_and_are_drawn_from_their_upper_half() {
+    fn parameters_become_what_it_does() {
         let given = |name: &str| match name {
             "backoff_min" => Some("100ms"),
             "backoff_max" => Some("1s"),
@@ -78,14 +71,8 @@ mod tests {
         };
         let spec = crate::find("consumer").unwrap().spec();
         let behaviour = Behaviour::new(&Parameters::parse(&spec.parameters, given).unwrap());
-        for (failures, longest) in [(1, 100), (2, 200), (4, 800), (5, 1000), (40, 1000), (u32::MAX, 1000)] {
-            let longest = Duration::from_millis(longest);
-            assert_eq!(behaviour.longest_pause(failures), longest);
-            let drawn: Vec<Duration> = (0..100).map(|_| behaviour.pause(failures)).collect();
-            assert!(drawn.iter().all(|pause| (longest / 2..=longest).contains(pause)), "{drawn:?}");
-            assert!(drawn.iter().any(|pause| *pause < longest * 3 / 4), "{drawn:?}");
-            assert!(drawn.iter().any(|pause| *pause > longest * 3 / 4), "{drawn:?}");
-        }
+        let backoff = Backoff { first: Duration::from_millis(100), longest: Duration::from_secs(1) };
+        assert_eq!(behaviour.backoff, backoff);
         assert_eq!(behaviour.max_attempts, 4);
         assert_eq!(behaviour.dead_letter_topic, "orders.dlq");
     }

@@ -12,7 +12,7 @@ use crate::{
 };
 use prism_driver_kit::check;
 use prism_interfaces::{
-    Fault, Namespace,
+    Fault, MESSAGE_ID_HEADER, Namespace, ORDERING_KEY_HEADER,
     contract::v1::Reason,
     pattern::producer::v1::{OutgoingMessage, PublishResponse},
     pubsub::v1::{PublishRequest, pub_sub_basic_client::PubSubBasicClient},
@@ -21,12 +21,6 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tonic::{Code, Request, Status};
 use uuid::Uuid;
-
-/// The header that carries the id.
-const ID_HEADER: &str = "prism-message-id";
-
-/// The header that carries the ordering key.
-const KEY_HEADER: &str = "prism-ordering-key";
 
 /// What the names of the producer's own headers start with.
 const OWN_HEADERS: &str = "prism-";
@@ -163,9 +157,9 @@ impl Publishing {
         limit: Duration,
     ) -> Result<(), Status> {
         let mut headers = message.headers.clone();
-        headers.insert(ID_HEADER.to_owned(), id.to_owned());
+        headers.insert(MESSAGE_ID_HEADER.to_owned(), id.to_owned());
         if !message.ordering_key.is_empty() {
-            headers.insert(KEY_HEADER.to_owned(), message.ordering_key.clone());
+            headers.insert(ORDERING_KEY_HEADER.to_owned(), message.ordering_key.clone());
         }
         let request =
             PublishRequest { topic: message.topic.clone(), payload: message.payload.clone(), headers };

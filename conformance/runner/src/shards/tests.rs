@@ -63,7 +63,7 @@ fn request() -> Request {
 fn touching(files: &[&str], selection: &Selection) -> Plan {
     let targets = targets(selection);
     let files: Vec<String> = files.iter().map(|file| (*file).to_owned()).collect();
-    let touched = Touched::by_files(&files, Path::new("/work"), &registry(REDIS), &targets);
+    let touched = Touched::by_files(&files, Path::new("/project"), &registry(REDIS), &targets);
     divide(&targets, Vec::new(), &Request { touched, ..request() })
 }
 
