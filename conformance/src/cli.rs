@@ -13,7 +13,7 @@ use prism_runner::{
     shards::MOST_GROUPS,
 };
 use prism_suites::Effort;
-use std::{io::Write, path::PathBuf, process::ExitCode};
+use std::{collections::BTreeMap, io::Write, path::PathBuf, process::ExitCode};
 
 /// The end of every `--help`.
 const EXIT_CODES: &str = "\
@@ -100,6 +100,12 @@ enum Command {
 /// The most seconds that a case, a server and a driver may take, where nothing else is said.
 pub const TIMEOUT_SECONDS: u64 = 60;
 
+/// The folder for the reports of a run, where nothing else is said.
+pub const REPORT_FOLDER: &str = "prism-report";
+
+/// The file for a plan, where nothing else is said.
+pub const PLAN_FILE: &str = "plan.json";
+
 /// Where backends are declared.
 #[derive(Debug, Clone, Args)]
 pub struct RegistryArgs {
@@ -134,6 +140,7 @@ impl SelectionArgs {
             cases: self.case.clone(),
             interfaces: self.interface.clone(),
             targets: [&self.backend[..], &self.pattern].concat(),
+            narrowed: BTreeMap::new(),
         }
     }
 
@@ -265,12 +272,12 @@ pub struct RunArgs {
     #[arg(long, value_name = "N", requires = "plan")]
     pub group: Option<u32>,
     /// The folder for events.jsonl, report.json, junit.xml, ctrf.json, summary.md and report.html.
-    #[arg(long, value_name = "DIR", default_value = "prism-report")]
+    #[arg(long, value_name = "DIR", default_value = REPORT_FOLDER)]
     pub output: PathBuf,
     /// What to print at the end.
     #[arg(long, default_value = "terminal")]
     pub format: ReportFormat,
-    /// A report of an earlier run (events.jsonl, report.json, or a folder that holds one): the summary says what changed
+    /// A report of an earlier run (events.jsonl, report.json, or a folder that holds one): the pages say what changed
     /// since. The exit code stays the one of this run.
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
@@ -328,7 +335,7 @@ pub struct PlanArgs {
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub changed: Vec<PathBuf>,
     /// The file for the plan.
-    #[arg(long, value_name = "FILE", default_value = "plan.json")]
+    #[arg(long, value_name = "FILE", default_value = PLAN_FILE)]
     pub output: PathBuf,
     /// What to print.
     #[arg(long, default_value = "text")]
@@ -395,12 +402,12 @@ pub struct MergeArgs {
     #[arg(long, value_name = "FILE")]
     pub plan: Option<PathBuf>,
     /// The folder for events.jsonl, report.json, junit.xml, ctrf.json, summary.md and report.html.
-    #[arg(long, value_name = "DIR", default_value = "prism-report")]
+    #[arg(long, value_name = "DIR", default_value = REPORT_FOLDER)]
     pub output: PathBuf,
     /// What to print at the end.
     #[arg(long, default_value = "terminal")]
     pub format: ReportFormat,
-    /// A report of an earlier run (events.jsonl, report.json, or a folder that holds one): the summary says what changed
+    /// A report of an earlier run (events.jsonl, report.json, or a folder that holds one): the pages say what changed
     /// since. The exit code stays the one of the merged run.
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
@@ -421,8 +428,8 @@ pub struct ReportArgs {
     /// larger than 1 MiB.
     #[arg(long, requires = "output")]
     pub append: bool,
-    /// A report of an earlier run: the page says what changed since. Goes with the formats terminal and markdown; the exit
-    /// code stays the one of the run.
+    /// A report of an earlier run: the page says what changed since. Goes with the formats terminal, markdown and html; the
+    /// exit code stays the one of the run.
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
     /// The target that a badge speaks of. Default: the whole run.
@@ -474,7 +481,7 @@ pub struct CertifyArgs {
     #[arg(long, value_name = "FILE")]
     pub expect: Option<PathBuf>,
     /// The folder for the reports of the run.
-    #[arg(long, value_name = "DIR", default_value = "prism-report")]
+    #[arg(long, value_name = "DIR", default_value = REPORT_FOLDER)]
     pub report: PathBuf,
 }
 

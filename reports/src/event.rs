@@ -93,6 +93,10 @@ pub struct RunStarted {
     /// The backends and patterns that were selected, as on the command line; empty if all were.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub target_filter: Vec<String>,
+    /// By target, the interfaces of it that were selected, where the filters above would have selected more: a plan leaves
+    /// out what no changed file touches. None where all of the target was left out.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub narrowed: BTreeMap<String, Vec<String>>,
     /// The failures that are known, as the expectation files say them. Results are in the log as they were found.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub expectations: Vec<Expectation>,

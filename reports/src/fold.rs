@@ -321,6 +321,7 @@ fn provenance(run: &RunStarted) -> Provenance {
         case_filter: run.case_filter.clone(),
         interface_filter: run.interface_filter.clone(),
         target_filter: run.target_filter.clone(),
+        narrowed: run.narrowed.clone(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Many logs of parts of a run, made into one: every planned case has exactly one result, or is told to be missing.
 
 mod check;
+mod selection;
 mod states;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -182,11 +183,16 @@ fn merged_start(parts: &[Part<'_>], plan: Option<&Plan>, command: &str) -> RunSt
     let run_id = digest::of_json(&ids)["sha256:".len()..][..8].to_owned();
     let Some(first) = parts.first() else { return of_plan_alone(plan, run_id, command) };
     let started = parts.iter().map(|part| &part.run.started_at).min();
+    let filters = plan.map_or_else(|| selection::of_all(parts), |plan| plan.filters.clone());
     RunStarted {
         run_id,
         command: command.to_owned(),
         plan: plan.map(|plan| plan.reference(None)),
         started_at: started.unwrap_or(&first.run.started_at).clone(),
+        case_filter: filters.cases,
+        interface_filter: filters.interfaces,
+        target_filter: filters.targets,
+        narrowed: filters.narrowed,
         ..first.run.clone()
     }
 }
@@ -209,6 +215,7 @@ fn of_plan_alone(plan: Option<&Plan>, run_id: String, command: &str) -> RunStart
         case_filter: plan.map(|plan| plan.filters.cases.clone()).unwrap_or_default(),
         interface_filter: plan.map(|plan| plan.filters.interfaces.clone()).unwrap_or_default(),
         target_filter: plan.map(|plan| plan.filters.targets.clone()).unwrap_or_default(),
+        narrowed: plan.map(|plan| plan.filters.narrowed.clone()).unwrap_or_default(),
         expectations: Vec::new(),
         clauses: Vec::new(),
     }

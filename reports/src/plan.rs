@@ -1,5 +1,7 @@
 //! `plan.json`: a run, divided into groups that separate machines can carry out.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -43,7 +45,7 @@ pub struct Plan {
     pub left_out: Vec<LeftOut>,
 }
 
-/// What was asked for on the command line; empty where everything was.
+/// What was asked for on the command line, and by the files that changed; empty where everything was.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Filters {
     /// The patterns by which single cases were selected.
@@ -52,6 +54,10 @@ pub struct Filters {
     pub interfaces: Vec<String>,
     /// The backends and patterns that were selected.
     pub targets: Vec<String>,
+    /// By target, the interfaces of it that are planned, where the filters above would have planned more; none where all
+    /// of the target is left out.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub narrowed: BTreeMap<String, Vec<String>>,
 }
 
 /// What GitHub takes as `strategy.matrix`.

@@ -13,6 +13,7 @@ mod groups;
 pub mod html;
 pub mod json;
 pub mod junit;
+mod links;
 pub mod markdown;
 pub mod terminal;
 mod text;

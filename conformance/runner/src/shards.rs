@@ -52,6 +52,9 @@ pub struct Request {
 /// Divides what is planned into groups of one backend in one set-up each, or of several where there are more of them than
 /// groups. An interface of a target stays whole, and so does a target with its ways through a proxy.
 pub fn divide(targets: &[PlannedTarget], mut left_out: Vec<LeftOut>, request: &Request) -> Plan {
+    let mut filters = request.filters.clone();
+    filters.narrowed.extend(left_out.iter().map(|left_out| (left_out.what.clone(), Vec::new())));
+    filters.narrowed.extend(request.touched.narrowed(targets));
     let kept: Vec<PlannedTarget> =
         targets.iter().map(|target| request.touched.keep(target, &mut left_out)).collect();
     let kept: Vec<&PlannedTarget> = kept.iter().filter(|target| !target.cases.is_empty()).collect();
@@ -66,7 +69,7 @@ pub fn divide(targets: &[PlannedTarget], mut left_out: Vec<LeftOut>, request: &R
         digests: request.digests.clone(),
         commit: request.commit.clone(),
         seed: request.seed,
-        filters: request.filters.clone(),
+        filters,
         matrix: Matrix { include: groups.iter().map(entry).collect() },
         groups,
         targets: kept.into_iter().map(plan_target).collect(),

@@ -1,8 +1,10 @@
 //! `plan`: divides a run into groups for separate machines.
 
 use crate::{
-    cli::{PlanArgs, PlanFormat},
-    command::{Trouble, commit, planned, print, registry, report::write_file, routes, say},
+    cli::{PLAN_FILE, PlanArgs, PlanFormat, REPORT_FOLDER},
+    command::{
+        Trouble, commit, planned, print, registry, report::write_file, routes, run::REPORT_FILES, say,
+    },
     patterns::ReferencePatterns,
 };
 use prism_reports::{Plan, read_report};
@@ -108,7 +110,7 @@ fn text(plan: &Plan, output: &Path) -> String {
 /// What the changed files leave to be tested.
 fn touched(args: &PlanArgs, registry: &Registry, targets: &[PlannedTarget]) -> Result<Touched, Trouble> {
     let (top, files) = match &args.changed_since {
-        Some(revision) => changed_since(revision)?,
+        Some(revision) => changed_since(revision, &args.output)?,
         None if args.changed.is_empty() => return Ok(Touched::Everything),
         None => {
             let here = std::env::current_dir()
@@ -126,8 +128,9 @@ fn touched(args: &PlanArgs, registry: &Registry, targets: &[PlannedTarget]) -> R
     Ok(Touched::by_files(&files, &top, registry, targets))
 }
 
-/// The top of the work tree, and the files in it that differ from a revision, new ones included.
-fn changed_since(revision: &str) -> Result<(PathBuf, Vec<String>), Trouble> {
+/// The top of the work tree, and the files in it that differ from a revision, new ones included, but for what this program
+/// has left there itself.
+fn changed_since(revision: &str, output: &Path) -> Result<(PathBuf, Vec<String>), Trouble> {
     let git = |arguments: &[&str]| {
         git(arguments).map_err(|why| {
             Trouble::usage(format!(
@@ -143,11 +146,28 @@ fn changed_since(revision: &str) -> Result<(PathBuf, Vec<String>), Trouble> {
     // Both sides of a move are changes.
     let changed = git(&["-C", &top_text, "diff", "--name-only", "--no-renames", "-z", revision, "--"])?;
     let new = git(&["-C", &top_text, "ls-files", "--others", "--exclude-standard", "-z"])?;
-    let names = changed.split('\0').chain(new.split('\0')).filter(|name| !name.is_empty());
+    let own = own_files(&top, output);
+    let new = new.split('\0').filter(|name| !own.contains(&top.join(name)));
+    let names = changed.split('\0').chain(new).filter(|name| !name.is_empty());
     let mut files: Vec<String> = names.map(str::to_owned).collect();
     files.sort();
     files.dedup();
     Ok((top, files))
+}
+
+/// What this program writes where nothing else is said, and the plan that is about to be written. A file that has such a
+/// name and is no plan is somebody else's.
+fn own_files(top: &Path, output: &Path) -> Vec<PathBuf> {
+    let in_tree = |path: &Path| {
+        let whole = path.canonicalize().ok()?;
+        // Git spells the top without links, and so does this.
+        Some(top.join(whole.strip_prefix(top.canonicalize().ok()?).ok()?))
+    };
+    let plan = Path::new(PLAN_FILE);
+    let is_plan = std::fs::read(plan).is_ok_and(|text| Plan::read(&text).is_ok());
+    let reports = REPORT_FILES.iter().map(|name| Path::new(REPORT_FOLDER).join(name));
+    let written = [output.to_owned()].into_iter().chain(is_plan.then(|| plan.to_owned())).chain(reports);
+    written.filter_map(|path| in_tree(&path)).collect()
 }
 
 fn git(arguments: &[&str]) -> Result<String, String> {

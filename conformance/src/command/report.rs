@@ -22,9 +22,10 @@ const PAGE_BYTES: usize = prism_reports::STEP_SUMMARY_LIMIT as usize;
 pub fn report(args: &ReportArgs) -> Result<ExitCode, Trouble> {
     let report = read(&args.events)?;
     let badge = badge(args, &report)?;
-    if args.baseline.is_some() && !matches!(args.format, ReportFormat::Terminal | ReportFormat::Markdown) {
+    let tells_changes = [ReportFormat::Terminal, ReportFormat::Markdown, ReportFormat::Html];
+    if args.baseline.is_some() && !tells_changes.contains(&args.format) {
         return Err(Trouble::usage(
-            "--baseline goes with --format terminal or markdown; `diff` compares for the others",
+            "--baseline goes with --format terminal, markdown or html; `diff` compares for the others",
         ));
     }
     let since = Baseline::read(args.baseline.as_deref())?.map(|baseline| baseline.since(&report));
@@ -83,7 +84,7 @@ fn badge(args: &ReportArgs, report: &Report) -> Result<Badge, Trouble> {
     })
 }
 
-/// Writes a report in one of its forms; the terminal and the page also say what changed since a baseline.
+/// Writes a report in one of its forms; the terminal and the pages also say what changed since a baseline.
 pub(crate) fn write_report(
     report: &Report,
     since: Option<&Since>,
@@ -95,7 +96,7 @@ pub(crate) fn write_report(
         ReportFormat::Json => return render::json::write(report, out),
         ReportFormat::Junit => return render::junit::write(report, out),
         ReportFormat::Ctrf => return render::ctrf::write(report, out),
-        ReportFormat::Html => return render::html::write(report, out),
+        ReportFormat::Html => return render::html::write_since(report, since, out),
         ReportFormat::Terminal => render::terminal::render_since(report, since, &terminal_options(color)),
         ReportFormat::Markdown => {
             let options = render::markdown::Options { budget_bytes: PAGE_BYTES };

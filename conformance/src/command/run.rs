@@ -60,6 +60,10 @@ Exit codes:
   3  incomplete: an error of the infrastructure, a case without a verdict, a required backend without a server
   4  nothing was selected, or nothing was measured";
 
+/// What a run leaves in its folder.
+pub(crate) const REPORT_FILES: &[&str] =
+    &["events.jsonl", "report.json", "junit.xml", "ctrf.json", "summary.md", "report.html"];
+
 /// The most cases at once per target, for each processor, where nothing else is said. Most of them wait for the
 /// driver most of the time.
 const JOBS_PER_PROCESSOR: usize = 4;
@@ -274,6 +278,7 @@ fn started(
         case_filter: filters.cases,
         interface_filter: filters.interfaces,
         target_filter: filters.targets,
+        narrowed: filters.narrowed,
         expectations: options.expectations.entries().to_vec(),
         clauses: clauses(),
     }

@@ -7,7 +7,7 @@ use prism_reports::{
     render::terminal,
 };
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     env,
     path::Path,
     sync::{Mutex, PoisonError},
@@ -79,6 +79,7 @@ impl Teller {
             case_filter: Vec::new(),
             interface_filter: Vec::new(),
             target_filter: Vec::new(),
+            narrowed: BTreeMap::new(),
             expectations: Vec::new(),
             clauses: prism_runner::clauses(),
         }

@@ -96,6 +96,11 @@ fn a_seeded_fault_turns_the_gate_red_and_its_repair_is_told() {
     assert!(section < summary.find("| this run |").expect("provenance"), "{summary}");
     let again = ["report", "faulty", "--format", "markdown", "--baseline", "good/report.json"];
     assert_eq!(tool.run(&again).exits(1).stdout, summary);
+    let page = tool.read("faulty/report.html");
+    let section = page.split("<h2 id=\"changes\">").nth(1).expect("the section");
+    assert!(section.contains("<h3>Newly failing: "), "{section}");
+    let again = ["report", "faulty", "--format", "html", "--baseline", "good/report.json"];
+    assert_eq!(tool.run(&again).exits(1).stdout, page);
 
     tool.run(&["diff", "faulty", "good"]).exits(0).says("NOTHING WORSE: ").says("Fixed: ");
 }
@@ -229,7 +234,7 @@ fn what_is_no_report_is_refused_before_anything_runs() {
     assert!(!Path::new(&tool.path().join("never")).exists(), "nothing was run, so nothing is written");
     tool.run(&["report", "good", "--baseline", "good", "--format", "junit"])
         .exits(2)
-        .complains("--baseline goes with --format terminal or markdown");
+        .complains("--baseline goes with --format terminal, markdown or html");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::tool::Tool;
 use prism_interfaces::catalogue;
-use prism_reports::{Outcome, Plan, Report, read_report};
+use prism_reports::{EventKind, EventWriter, Outcome, Plan, Report, read_log, read_report};
 use std::{collections::BTreeSet, path::Path, process::Command};
 
 /// A few cases of two backends that need no server.
@@ -81,6 +81,82 @@ fn groups_together_are_the_run() {
     tool.run(&["merge", "nowhere"]).exits(2).complains("nowhere");
 }
 
+/// The baseline is a run of everything; the plan is of what a change touches.
+#[test]
+fn a_merge_says_what_changed_since_a_baseline() {
+    let tool = Tool::new();
+    let everything = [&["run", "--seed", "7", "--effort", "quick", "--output", "main"], FEW].concat();
+    tool.run(&everything).exits(0);
+    let plan = planned(
+        &tool,
+        &["--changed", "conformance/suites/src/keyvalue_scan/pages.rs", "backends/sqlite/src/driver.rs"],
+    );
+    for group in &plan.groups {
+        run_group(&tool, group.group).exits(0);
+    }
+    let merge = |plan: &str, baseline: &str| {
+        let since = ["--baseline", baseline, "--format", "markdown"];
+        tool.run(&[&["merge", "--plan", plan, "shards", "--output", "merged"], &since[..]].concat())
+    };
+    let page = merge("plan.json", "main").exits(0).stdout;
+    assert!(page.contains("## Changes since the baseline\n\n**Nothing worse**"), "{page}");
+    assert!(page.contains("less of some targets\\): 6 cases of the older one"), "{page}");
+    assert_eq!(tool.read("merged/summary.md"), page);
+    let again = ["report", "merged", "--format", "markdown", "--baseline", "main/report.json"];
+    assert_eq!(tool.run(&again).exits(0).stdout, page);
+    tool.run(&["diff", "main", "merged"]).exits(0);
+
+    // Every log says that one case failed, and another one is not planned any more.
+    let mut less = plan.clone();
+    for target in &mut less.targets {
+        target.planned.cases.retain(|case| case.id != "keyvalue_scan/count_agrees_with_scan");
+    }
+    let less = less.sealed();
+    tool.file("less.json", &less.to_json());
+    for group in &plan.groups {
+        let log = tool.path().join(format!("shards/{}/events.jsonl", group.group));
+        let (events, _) = read_log(&log).expect("a log");
+        let mut written = EventWriter::create(&log).expect("a log");
+        for event in events {
+            let kind = match event.kind {
+                EventKind::RunStarted(mut run) => {
+                    run.plan = Some(less.reference(Some(group.group)));
+                    EventKind::RunStarted(run)
+                }
+                EventKind::TargetPlanned(mut planned) => {
+                    planned.cases.retain(|case| case.id != "keyvalue_scan/count_agrees_with_scan");
+                    EventKind::TargetPlanned(planned)
+                }
+                EventKind::CaseFinished(case) if case.case == "keyvalue_scan/count_agrees_with_scan" => {
+                    continue;
+                }
+                EventKind::CaseFinished(mut case) if case.case == "keyvalue_basic/set_overwrites" => {
+                    case.outcome = Outcome::Fail;
+                    EventKind::CaseFinished(case)
+                }
+                EventKind::RunFinished(end) => written.closing_record(end.cancelled, end.peak_rss_kib),
+                kind => kind,
+            };
+            written.append(kind).expect("a line");
+        }
+    }
+    let page = merge("less.json", "main").exits(1).stdout;
+    let section = page.split("## Changes since the baseline").nth(1).expect("the section");
+    let section = section.split("| this run |").next().expect("what follows");
+    assert!(section.contains("**Worse**: 1 case newly failing"), "{section}");
+    assert!(section.contains("3 cases removed"), "{section}");
+    assert!(!section.contains("target removed"), "{section}");
+
+    tool.file("nonsense.json", "{ \"name\": \"something else\" }");
+    merge("less.json", "nonsense.json").exits(2).complains("--baseline nonsense.json: it is neither");
+    merge("less.json", "nowhere").exits(2).complains("--baseline nowhere");
+    merge("less.json", "shards/1").exits(2).complains("it cannot be compared: it is group 1 of the");
+    let contract = |text: String| text.replace("\"contract_revision\": \"", "\"contract_revision\": \"1999-");
+    tool.file("other.json", &contract(tool.read("main/report.json")));
+    let page = merge("less.json", "other.json").exits(1).stdout;
+    assert!(page.contains("another contract: 1999-"), "{page}");
+}
+
 #[test]
 fn a_plan_of_something_else_is_refused() {
     let tool = Tool::new();
@@ -157,7 +233,6 @@ fn a_change_is_what_git_says() {
         guarantees: { consistency: linearizable, durability: none }\n";
     tool.file("mine/backend.yaml", mine);
     tool.file("README.md", "mine");
-    tool.file(".gitignore", "plan.json");
     git(&["init", "--quiet"]);
     git(&["add", "."]);
     git(&["commit", "--quiet", "--message", "first"]);
@@ -166,6 +241,33 @@ fn a_change_is_what_git_says() {
         let ran = tool.command(&arguments).env("PATH", &path).output().expect("the tool runs");
         crate::tool::Ran::from(ran)
     };
+    // What this program has written is no change, however often it was asked.
+    plan("HEAD").exits(4);
+    tool.run(&["run", "--backend", "memstore", "--case", "keyvalue_basic/set_overwrites"]).exits(0);
+    plan("HEAD").exits(4);
+    let elsewhere = |output: &str| {
+        let arguments = ["plan", "--registry", "mine", "--changed-since", "HEAD", "--output", output];
+        let ran = tool.command(&arguments).env("PATH", &path).output().expect("the tool runs");
+        crate::tool::Ran::from(ran)
+    };
+    for output in ["next.json", "mine/../next.json"] {
+        elsewhere(output).exits(4);
+        elsewhere(output).exits(4);
+    }
+    // What somebody else has written is one, whatever its name.
+    let everything = |file: &str| {
+        plan("HEAD")
+            .exits(0)
+            .complains(&format!("everything is planned, because {file} can touch all of it"));
+    };
+    everything("next.json");
+    std::fs::remove_file(tool.path().join("next.json")).expect("it goes");
+    tool.file("prism-report/driver.py", "mine");
+    everything("prism-report/driver.py");
+    std::fs::remove_file(tool.path().join("prism-report/driver.py")).expect("it goes");
+    tool.file("plan.json", "{}");
+    elsewhere("mine/next.json").exits(0).complains("everything is planned, because plan.json");
+    std::fs::remove_file(tool.path().join("mine/next.json")).expect("it goes");
     plan("HEAD").exits(4);
     tool.file("mine/driver", "changed");
     let changed = plan("HEAD").exits(0);

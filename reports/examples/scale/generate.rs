@@ -1,5 +1,7 @@
 //! A run of any size.
 
+use std::collections::BTreeMap;
+
 use prism_reports::event::{
     CallRecord, CaseFinished, ClauseInfo, ClauseLevel, DeclaredInterface, Failure, Host, PlannedCase,
     Provision, Route, RunFinished, RunStarted, TargetPlanned, TargetReady,
@@ -32,6 +34,7 @@ pub(crate) fn run(targets: usize, cases: usize) -> Vec<Event> {
         case_filter: Vec::new(),
         interface_filter: Vec::new(),
         target_filter: Vec::new(),
+        narrowed: BTreeMap::new(),
         expectations: Vec::new(),
         clauses: (0..cases)
             .map(|case| ClauseInfo {

@@ -218,6 +218,9 @@ fn weakened(run: &Provenance) -> Option<String> {
     if !run.interface_filter.is_empty() {
         return Some(format!("only {} was selected", run.interface_filter.join(", ")));
     }
+    if let Some((target, _)) = run.narrowed.first_key_value() {
+        return Some(format!("a part of {target} was left out"));
+    }
     if run.effort.as_deref() == Some("quick") {
         return Some("the effort was `quick`".to_owned());
     }

@@ -41,7 +41,7 @@ fn kind(before: Outcome, after: Outcome) -> Option<CaseChangeKind> {
 }
 
 pub(super) fn compare(scope: &Scope<'_>, pair: Pair<'_>, diff: &mut Diff) {
-    let turned = targets::turned(pair);
+    let (turned, target) = (targets::turned(pair), pair.after.target.as_str());
     let claims: HashSet<&str> = claims::turned(pair).map(|(_, interface)| interface).collect();
     let known: HashMap<&str, &CaseReport> =
         pair.before.cases.iter().map(|case| (case.id.as_str(), case)).collect();
@@ -54,9 +54,9 @@ pub(super) fn compare(scope: &Scope<'_>, pair: Pair<'_>, diff: &mut Diff) {
     for after in &pair.after.cases {
         let Some(&before) = known.get(after.id.as_str()) else {
             let fails = says(after.outcome) == Says::Fails;
-            if scope.before.case(after) && fails {
+            if scope.before.case(target, after) && fails {
                 push(CaseChangeKind::NewlyFailing, None, Some(after));
-            } else if scope.before.case(after) && !claims.contains(after.interface.as_str()) {
+            } else if scope.before.case(target, after) && !claims.contains(after.interface.as_str()) {
                 push(CaseChangeKind::Added, None, Some(after));
             }
             continue;
@@ -76,7 +76,7 @@ pub(super) fn compare(scope: &Scope<'_>, pair: Pair<'_>, diff: &mut Diff) {
         }
     }
     for before in pair.before.cases.iter().filter(|case| !still.contains(case.id.as_str())) {
-        if scope.after.case(before) && !claims.contains(before.interface.as_str()) {
+        if scope.after.case(target, before) && !claims.contains(before.interface.as_str()) {
             push(CaseChangeKind::Removed, Some(before), None);
         }
     }

@@ -11,7 +11,7 @@ pub(super) fn compare(scope: &Scope<'_>, pair: Pair<'_>, diff: &mut Diff) {
     for after in &pair.after.interfaces {
         let Some(before) = pair.before.interface(&after.interface) else { continue };
         let claimed = before.declared && after.declared;
-        if claimed && before.level != after.level && scope.has_levels(&after.interface) {
+        if claimed && before.level != after.level && scope.has_levels(&pair.after.target, &after.interface) {
             diff.levels.push(LevelChange {
                 target: pair.after.target.clone(),
                 interface: after.interface.clone(),

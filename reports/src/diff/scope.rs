@@ -64,8 +64,8 @@ impl<'a> Scope<'a> {
     }
 
     /// Whether levels can be compared: no run of a part of the cases has any.
-    pub(super) fn has_levels(&self, interface: &str) -> bool {
-        [&self.before, &self.after].iter().all(|side| side.all_cases() && side.interface(interface))
+    pub(super) fn has_levels(&self, target: &str, interface: &str) -> bool {
+        [&self.before, &self.after].iter().all(|side| side.all_cases() && side.interface(target, interface))
     }
 
     /// Whether times can be compared.
@@ -76,8 +76,8 @@ impl<'a> Scope<'a> {
 
     /// Says what was left out, and what differs between the runs beside their results.
     pub(super) fn note(&self, diff: &mut Diff) {
-        let of_before = self.pairs.iter().map(|pair| pair.before).collect();
-        let of_after = self.pairs.iter().map(|pair| pair.after).collect();
+        let of_before: Vec<_> = self.pairs.iter().map(|pair| pair.before).collect();
+        let of_after: Vec<_> = self.pairs.iter().map(|pair| pair.after).collect();
         Self::left_out(diff, ["older", "newer"], &self.after, self.gone(), of_before);
         Self::left_out(diff, ["newer", "older"], &self.before, self.come(), of_after);
         if !(self.before.all_cases() && self.after.all_cases()) {
@@ -137,12 +137,14 @@ impl Scope<'_> {
             let list = alone.join(", ");
             diff.notes.push(format!("not compared, since the {other_name} run did not select it: {list}"));
         }
-        let cases = common.into_iter().flat_map(|target| &target.cases);
-        let skipped = cases.filter(|case| !other.case(case)).count();
+        let skipped: usize = common
+            .into_iter()
+            .map(|target| target.cases.iter().filter(|case| !other.case(&target.target, case)).count())
+            .sum();
         if skipped > 0 {
             diff.notes.push(format!(
                 "not compared, since the {other_name} run did not select them ({}): {} of the {name} one",
-                other.filters().join(" "),
+                other.filters(),
                 if skipped == 1 { "1 case".to_owned() } else { format!("{skipped} cases") },
             ));
         }
@@ -154,17 +156,19 @@ impl Selected<'_> {
         self.run.is_none_or(|run| run.case_filter.is_empty())
     }
 
-    /// Whether the run was asked for the cases of this interface.
-    pub(super) fn interface(&self, interface: &str) -> bool {
+    /// Whether the run was asked for the cases of this interface on this target.
+    pub(super) fn interface(&self, target: &str, interface: &str) -> bool {
+        let lists = |names: &[String]| names.iter().any(|known| known == interface);
         self.run.is_none_or(|run| {
-            run.interface_filter.is_empty() || run.interface_filter.iter().any(|known| known == interface)
+            (run.interface_filter.is_empty() || lists(&run.interface_filter))
+                && run.narrowed.get(target).is_none_or(|names| lists(names))
         })
     }
 
-    /// Whether the run was asked for this case, whether or not it has it.
-    pub(super) fn case(&self, case: &CaseReport) -> bool {
+    /// Whether the run was asked for this case of this target, whether or not it has it.
+    pub(super) fn case(&self, target: &str, case: &CaseReport) -> bool {
         let named = |run: &Provenance| run.case_filter.iter().any(|pattern| matches(pattern, &case.id));
-        (self.all_cases() || self.run.is_some_and(named)) && self.interface(&case.interface)
+        (self.all_cases() || self.run.is_some_and(named)) && self.interface(target, &case.interface)
     }
 
     /// Whether the run was asked for this target, whether or not it has it. A backend that is named is there, or there
@@ -175,16 +179,24 @@ impl Selected<'_> {
             Route::Direct => target.target.as_str(),
             Route::Proxy => target.target.strip_suffix(" via proxy").unwrap_or(&target.target),
         };
+        let left_out = |run: &Provenance, name: &str| run.narrowed.get(name).is_some_and(Vec::is_empty);
         self.report.targets.iter().any(route)
             && self.run.is_none_or(|run| {
-                run.target_filter.is_empty() || run.target_filter.iter().any(|pattern| matches(pattern, name))
+                (run.target_filter.is_empty()
+                    || run.target_filter.iter().any(|pattern| matches(pattern, name)))
+                    && !left_out(run, &target.target)
+                    && !left_out(run, name)
             })
     }
 
-    fn filters(&self) -> Vec<String> {
-        let Some(run) = self.run else { return Vec::new() };
+    fn filters(&self) -> String {
+        let Some(run) = self.run else { return String::new() };
         let cases = run.case_filter.iter().map(|pattern| format!("--case {pattern}"));
-        cases.chain(run.interface_filter.iter().map(|name| format!("--interface {name}"))).collect()
+        let interfaces = run.interface_filter.iter().map(|name| format!("--interface {name}"));
+        let asked = cases.chain(interfaces).collect::<Vec<_>>().join(" ");
+        let narrowed = run.narrowed.values().any(|interfaces| !interfaces.is_empty());
+        let parts = [asked.as_str(), if narrowed { "less of some targets" } else { "" }];
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
     }
 }
 

@@ -12,7 +12,8 @@ pub use markdown::render as markdown;
 pub use terminal::render as terminal;
 
 pub(super) use markdown::section;
-pub(super) use terminal::lines;
+pub(super) use parts::{Part, headline, parts, side, verdict};
+pub(super) use terminal::{lines, sentence_case};
 
 /// The changes since a baseline, or why there is no telling.
 pub type Since = Result<Diff, Incomparable>;

@@ -7,14 +7,16 @@
 mod cases;
 mod catalogue;
 mod causes;
+mod changes;
 mod matrix;
 pub(super) mod text;
 
 use std::io::{self, Write};
 
 use catalogue::Catalogue;
-use text::Text;
+use text::{Linked, Text};
 
+use super::changes::Since;
 use super::groups::{by_cause, members};
 use super::text::{duration, headline, plural};
 use crate::exit::{Verdict, incomplete_because};
@@ -30,10 +32,18 @@ pub const SCRIPT_SHA256: &str = "90t4UZCrPYcW3shrJipkSPtJwRW03eFxb/VjdOGmhlE=";
 
 /// The page. It is written piece by piece, so that the number of cases does not matter to memory.
 pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    write_since(report, None, out)
+}
+
+/// As [`write()`], with the changes since a baseline right after the verdict, if there is one.
+pub fn write_since(report: &Report, since: Option<&Since>, out: &mut dyn Write) -> io::Result<()> {
     let catalogue = Catalogue::of(report);
     head(report, out)?;
-    top(report, out)?;
+    top(report, since, out)?;
     writeln!(out, "<main>")?;
+    if let Some(since) = since {
+        changes::write(report, since, out)?;
+    }
     causes::write(report, &catalogue, out)?;
     broken_expectations(report, out)?;
     incomplete(report, out)?;
@@ -51,6 +61,11 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 /// As [`write()`], in one text.
 pub fn render(report: &Report) -> String {
     super::in_one_text(|out| write(report, out))
+}
+
+/// As [`write_since`], in one text.
+pub fn render_since(report: &Report, since: Option<&Since>) -> String {
+    super::in_one_text(|out| write_since(report, since, out))
 }
 
 fn head(report: &Report, out: &mut dyn Write) -> io::Result<()> {
@@ -79,7 +94,7 @@ fn glyph(verdict: Verdict) -> char {
 }
 
 /// Verdict, totals, ways into the page, and the search.
-fn top(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+fn top(report: &Report, since: Option<&Since>, out: &mut dyn Write) -> io::Result<()> {
     let class = match report.verdict {
         Verdict::Conformant => "pass",
         Verdict::NonConformant => "fail",
@@ -108,6 +123,7 @@ fn top(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     }
     writeln!(out, "<nav aria-label=\"Parts of this page\"><ul>")?;
     for (id, name, there) in [
+        ("changes", "Changes", since.is_some()),
         ("failed", "Failed", !by_cause(report, ExitClass::NonConforming).is_empty()),
         ("untrue", "Expectations", report.broken_expectations().next().is_some()),
         ("unknown", "Without a result", !by_cause(report, ExitClass::Incomplete).is_empty()),
@@ -217,7 +233,7 @@ fn expected(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             Text::line(member.message()),
         )?;
         if let Some(known) = member.expectation() {
-            writeln!(out, "<br><span class=\"faint\">{}</span>", Text::line(known))?;
+            writeln!(out, "<br><span class=\"faint\">{}</span>", Linked::line(known))?;
         }
     }
     writeln!(out, "</ul>\n</section>")
@@ -260,7 +276,7 @@ fn broken_expectations(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     )?;
     for known in broken {
         let (place, sentence) = (known.entry.place(), known.sentence());
-        writeln!(out, "<li><code>{}</code>: {}", Text::line(&place), Text::line(&sentence))?;
+        writeln!(out, "<li><code>{}</code>: {}", Text::line(&place), Linked::line(&sentence))?;
     }
     writeln!(out, "</ul>\n</section>")
 }

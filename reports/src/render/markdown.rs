@@ -7,6 +7,7 @@ use super::budget::{Section, fit};
 use super::cell::{Cell, column_head, legend};
 use super::changes::{self, Since};
 use super::groups::{Group, Member, by_cause, members};
+use super::links::{self, Piece};
 use super::text::{duration, headline, plural};
 use crate::escape;
 use crate::exit::{Verdict, incomplete_because};
@@ -145,7 +146,7 @@ fn failure(report: &Report, number: usize, group: &Group<'_>) -> String {
     if case.outcome != Outcome::UnexpectedPass
         && let Some(known) = first.expectation()
     {
-        let _ = write!(out, "\nKnown: {}\n", prose(known));
+        let _ = write!(out, "\nKnown: {}\n", linked(known));
     }
     let failure = case.failure.as_ref();
     let mut seen = String::new();
@@ -302,7 +303,8 @@ fn expected(report: &Report) -> Option<Section> {
     let items = members(report)
         .filter(|member| member.case.outcome == Outcome::ExpectedFail)
         .map(|member| {
-            let known = member.expectation().map(|known| format!("<br>{}", prose(known))).unwrap_or_default();
+            let known =
+                member.expectation().map(|known| format!("<br>{}", linked(known))).unwrap_or_default();
             format!("- {}: {}{known}\n", place(member), prose(member.message()))
         })
         .collect();
@@ -339,7 +341,7 @@ fn provisional(report: &Report) -> Option<Section> {
 fn broken_expectations(report: &Report) -> Option<Section> {
     let items = report
         .broken_expectations()
-        .map(|known| format!("- {}: {}\n", code(&known.entry.place()), prose(&known.sentence())))
+        .map(|known| format!("- {}: {}\n", code(&known.entry.place()), linked(&known.sentence())))
         .collect();
     let heading = "\n## Expectations that are not true\n\n".to_owned();
     section(Section { rank: 1, noun: "expectations that are not true", heading, items, tail: String::new() })
@@ -368,8 +370,10 @@ fn slowest(report: &Report) -> Option<Section> {
 }
 
 fn how_to_run(run: &Provenance) -> Section {
-    // Without its seed, a command would draw other data.
-    let seed = if run.command.contains("--seed") { String::new() } else { format!(" --seed {}", run.seed) };
+    // Without its seed, a command would draw other data; a plan holds its own, and a merge draws nothing.
+    let held = run.plan.is_some() || run.command.split(' ').nth(1) == Some("merge");
+    let told = held || run.command.contains("--seed");
+    let seed = if told { String::new() } else { format!(" --seed {}", run.seed) };
     let command =
         escape::fenced("sh", &format!("{}{seed}", escape::line(&escape::cap(&run.command, VALUE_BYTES))));
     Section {
@@ -384,6 +388,36 @@ fn how_to_run(run: &Provenance) -> Section {
 /// A section without items is none.
 fn section(section: Section) -> Option<Section> {
     (!section.items.is_empty()).then_some(section)
+}
+
+/// As [`prose`], with the addresses in it to be followed: for what an expectation file says, and for nothing that a target
+/// says. What is too long to be shown in whole has none.
+fn linked(text: &str) -> String {
+    if text.len() > PROSE_BYTES {
+        return prose(text);
+    }
+    let spaced = |text: &str| {
+        let space = |there: bool| if there { " " } else { "" };
+        let (before, after) = (text.starts_with(char::is_whitespace), text.ends_with(char::is_whitespace));
+        format!("{}{}{}", space(before), prose(text), space(after))
+    };
+    let pieces = links::pieces(text).into_iter().map(|piece| match piece {
+        Piece::Text(text) => spaced(text),
+        Piece::Link(address) => format!("[{}](<{}>)", prose(address), destination(address)),
+    });
+    pieces.collect::<String>().trim().to_owned()
+}
+
+/// An address between angle brackets, in which nothing but letters, digits and what parts them stands for itself.
+fn destination(address: &str) -> String {
+    address.chars().fold(String::new(), |mut out, c| {
+        if c.is_ascii_alphanumeric() || "-._~/:?=%+,;".contains(c) {
+            out.push(c);
+        } else {
+            let _ = write!(out, "&#{};", u32::from(c));
+        }
+        out
+    })
 }
 
 fn prose(text: &str) -> String {

@@ -214,6 +214,46 @@ fn every_page_names_what_is_wrong_with_an_entry() {
     assert_eq!(value["results"]["tests"].as_array().unwrap().len(), 5);
 }
 
+/// An issue can be followed, by `http` and `https` alone, and only where an entry names it.
+#[test]
+fn issues_lead_to_where_they_are_looked_after() {
+    let issue = "https://example.com/issues?id=7&kind=\"a\"#note_1";
+    let address = |because: &str, issue: &str, found| {
+        let known = Expectation { because: because.into(), issue: issue.into(), ..entry(3, "redis", A) };
+        let mut events = run(&[known], &[(A, found)]);
+        for event in &mut events {
+            if let EventKind::CaseFinished(case) = &mut event.kind
+                && let Some(failure) = &mut case.failure
+            {
+                failure.message = "see https://example.org/target".into();
+            }
+        }
+        let report = Report::from_events(&events);
+        (html::render(&report), markdown::render(&report, &markdown::Options::default()))
+    };
+    let of_issue = "<a href=\"https://example.com/issues?id=7&amp;kind=\" rel=\"noreferrer\">";
+    for found in [Outcome::Fail, Outcome::Pass] {
+        let (html, markdown) = address("see http://example.com/why.", issue, found);
+        if found == Outcome::Fail {
+            assert!(html.contains("<a href=\"http://example.com/why\" rel=\"noreferrer\">"), "{html}");
+            assert!(html.contains(of_issue), "{html}");
+            assert!(markdown.contains("](<https://example.com/issues?id=7&#38;kind=>)"), "{markdown}");
+        }
+        for page in [&html, &markdown] {
+            assert!(
+                !page.contains("href=\"https://example.org") && !page.contains("(<https://example.org"),
+                "{page}"
+            );
+        }
+    }
+    for issue in ["javascript:alert(1)", "ftp://example.com/1", "https://github.com@example.com/1", "#7"] {
+        let (html, markdown) = address("it rounds", issue, Outcome::Fail);
+        let body = html.split("</style>").nth(1).expect("a body");
+        assert!(body.split(" href=\"").skip(1).all(|link| link.starts_with('#')), "{issue}");
+        assert!(!markdown.contains("](<"), "{issue}");
+    }
+}
+
 #[test]
 fn the_pages_of_known_failures() {
     use ExpectationState::{Differs, Expired, Held, MatchesNothing, Passes};

@@ -61,6 +61,7 @@ pub(crate) fn started() -> EventKind {
         case_filter: Vec::new(),
         interface_filter: Vec::new(),
         target_filter: Vec::new(),
+        narrowed: BTreeMap::new(),
         expectations: Vec::new(),
         clauses: vec![
             clause(

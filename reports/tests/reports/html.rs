@@ -55,7 +55,12 @@ fn every_way_into_the_page_leads_somewhere() {
         }
     }
     for events in [fixture::full_run(), part, fixture::good_run(), fixture::empty_run(), Vec::new()] {
-        let page = html::render(&Report::from_events(&events));
+        let report = Report::from_events(&events);
+        // Something is gone, something has changed, and something was not there.
+        let before =
+            Report::from_events(&if events.len() < 30 { fixture::full_run() } else { fixture::good_run() });
+        let since = prism_reports::diff::compare(&before, &report);
+        let page = html::render_since(&report, Some(&since));
         let body = page.split("</style>").nth(1).unwrap().split("<script").next().unwrap();
         let ids = values(body, " id=");
         let unique: BTreeSet<&str> = ids.iter().copied().collect();
@@ -107,7 +112,7 @@ proptest! {
 }
 
 /// The names of the elements, in order, as the tokenizer of a browser would find them.
-fn tags(page: &str) -> Vec<&str> {
+pub(crate) fn tags(page: &str) -> Vec<&str> {
     let body = page.split("</style>").nth(1).unwrap().split("<script>").next().unwrap();
     body.split('<').skip(1).map(|rest| rest.split([' ', '>', '\n']).next().unwrap()).collect()
 }

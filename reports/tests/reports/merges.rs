@@ -136,6 +136,42 @@ fn every_planned_case_has_its_result_whatever_order_the_logs_come_in() {
     assert_eq!(merged(&shards, Some(&plan)), report);
 }
 
+/// A comparison looks at them: what was not asked for is not gone.
+#[test]
+fn what_was_asked_for_is_what_the_plan_says_or_all_parts_together() {
+    let asked = |shards: &[Shard], plan: Option<&Plan>| {
+        let run = merged(shards, plan).provenance.expect("provenance");
+        (run.target_filter, run.interface_filter, run.narrowed)
+    };
+    let mut plan = plan();
+    plan.filters.targets = vec!["memstore".into(), "redis".into()];
+    plan.filters.narrowed = [("sqlite".to_owned(), Vec::new())].into();
+    let plan = plan.sealed();
+    let filters =
+        || (plan.filters.targets.clone(), plan.filters.interfaces.clone(), plan.filters.narrowed.clone());
+    assert_eq!(asked(&all(&plan), Some(&plan)), filters());
+    assert_eq!(asked(&[], Some(&plan)), filters());
+
+    let part = |group: u32, target: &str, interfaces: &[&str]| {
+        let mut shard = shard(&plan, group, Outcome::Pass);
+        edit_start(&mut shard, |run| {
+            run.plan = None;
+            run.target_filter = vec![target.to_owned()];
+            run.interface_filter = interfaces.iter().map(|name| (*name).to_owned()).collect();
+        });
+        shard
+    };
+    let [basic, ttl] = ["keyvalue_basic", "keyvalue_ttl"];
+    let names = |names: &[&str]| -> Vec<String> { names.iter().map(|name| (*name).to_owned()).collect() };
+    let both = [part(1, "memstore", &[basic]), part(3, "redis", &[])];
+    let of_memstore: BTreeMap<String, Vec<String>> = [("memstore".to_owned(), names(&[basic]))].into();
+    assert_eq!(asked(&both, None), (names(&["memstore", "redis"]), Vec::new(), of_memstore.clone()));
+    let three = [part(1, "memstore", &[basic]), part(2, "memstore", &[ttl]), part(3, "redis", &[basic, ttl])];
+    assert_eq!(asked(&three, None), (names(&["memstore", "redis"]), names(&[basic, ttl]), BTreeMap::new()));
+    let everything = [part(1, "memstore", &[basic]), part(3, "redis", &[basic, ttl])];
+    assert_eq!(asked(&everything, None), (names(&["memstore", "redis"]), names(&[basic, ttl]), of_memstore));
+}
+
 #[test]
 fn a_group_without_a_log_is_missing_case_by_case() {
     let plan = plan();

@@ -7,7 +7,7 @@ use crate::{
 use prism_interfaces::catalogue;
 use prism_reports::{event::Route, plan::LeftOut};
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, absolute},
 };
 
@@ -72,6 +72,16 @@ impl Touched {
             }
         }
         Self::Part { targets: of_targets, interfaces }
+    }
+
+    /// The interfaces that are left of each target of which something is left out; none where all of it is.
+    pub(super) fn narrowed(&self, all: &[PlannedTarget]) -> BTreeMap<String, Vec<String>> {
+        let Self::Part { targets, interfaces } = self else { return BTreeMap::new() };
+        let narrowed = all.iter().filter(|target| !targets.contains(&target.label)).map(|target| {
+            let has = |interface: &&String| target.cases.iter().any(|case| case.interface() == *interface);
+            (target.label.clone(), interfaces.iter().filter(has).cloned().collect())
+        });
+        narrowed.collect()
     }
 
     /// The target with the cases that are left, and what is not.

@@ -200,6 +200,7 @@ fn a_change_of_a_driver_leaves_its_backend_alone() {
     let left_out: Vec<(&str, &str)> =
         redis.left_out.iter().map(|left| (left.what.as_str(), left.why.as_str())).collect();
     assert_eq!(left_out, [("sqlite", "no changed file is part of it")]);
+    assert_eq!(redis.filters.narrowed, [("sqlite".to_owned(), Vec::new())].into());
     for file in [
         "backends/kit/src/host.rs",
         "interfaces/proto/a.proto",
@@ -231,6 +232,8 @@ fn a_change_of_a_suite_leaves_its_interface_of_every_backend() {
     let scan = ["keyvalue_scan".to_owned()];
     assert_eq!(parts, [("redis", &scan[..]), ("sqlite", &scan[..])]);
     assert_eq!(plan.left_out.len(), 2);
+    let narrowed = ["redis", "sqlite"].map(|name| (name.to_owned(), scan.to_vec()));
+    assert_eq!(plan.filters.narrowed, narrowed.into());
     assert_eq!(plan.left_out[0].what, "redis, all but keyvalue_scan");
     let left: u64 = plan.left_out.iter().map(|left| left.cases).sum();
     let planned: u64 = plan.groups.iter().map(|group| group.cases).sum();
@@ -242,6 +245,8 @@ fn set_ups_that_must_be_named_are_told() {
     let left = setups_left_out(&registry(REDIS), &targets(&Selection::default()));
     assert_eq!(left.len(), 1);
     assert_eq!(left[0].what, "redis@redis-8");
+    let plan = divide(&targets(&Selection::default()), left, &request());
+    assert_eq!(plan.filters.narrowed, [("redis@redis-8".to_owned(), Vec::new())].into());
 }
 
 #[test]

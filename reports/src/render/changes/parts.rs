@@ -8,42 +8,42 @@ use crate::model::Counts;
 use crate::render::text::plural;
 
 /// Changes of one kind.
-pub(super) struct Part {
+pub(in crate::render) struct Part {
     /// What they are, such as `newly failing`.
-    pub(super) title: &'static str,
+    pub(in crate::render) title: &'static str,
     /// What they are changes of, in the singular.
     noun: &'static str,
-    pub(super) worse: bool,
-    pub(super) rows: Vec<Row>,
+    pub(in crate::render) worse: bool,
+    pub(in crate::render) rows: Vec<Row>,
 }
 
 /// One change. Every text may be foreign.
-pub(super) struct Row {
+pub(in crate::render) struct Row {
     /// The case, interface or claim; none if it is all of the target.
-    pub(super) what: Option<String>,
-    pub(super) target: String,
+    pub(in crate::render) what: Option<String>,
+    pub(in crate::render) target: String,
     /// From what to what.
-    pub(super) change: String,
+    pub(in crate::render) change: String,
     /// Why.
-    pub(super) because: Option<String>,
+    pub(in crate::render) because: Option<String>,
     /// The command that shows it.
-    pub(super) reproduce: Option<String>,
+    pub(in crate::render) reproduce: Option<String>,
 }
 
 impl Part {
     /// `2 cases`.
-    pub(super) fn count(&self) -> String {
+    pub(in crate::render) fn count(&self) -> String {
         plural(self.rows.len(), self.noun)
     }
 
     /// `NEWLY FAILING: 2 cases` is this, in small letters.
-    pub(super) fn heading(&self) -> String {
+    pub(in crate::render) fn heading(&self) -> String {
         format!("{}: {}", self.title, self.count())
     }
 }
 
 /// Everything that changed; what is worse comes first.
-pub(super) fn parts(diff: &Diff) -> Vec<Part> {
+pub(in crate::render) fn parts(diff: &Diff) -> Vec<Part> {
     use CaseChangeKind::{Added, Differently, Excused, Fixed, Lost, Measured, NewlyFailing, Removed};
     let mut parts = vec![
         cases(diff, NewlyFailing, "newly failing"),
@@ -74,7 +74,7 @@ pub(super) fn parts(diff: &Diff) -> Vec<Part> {
 }
 
 /// What the changes come to, in one line: `2 cases newly failing; 1 case fixed`.
-pub(super) fn headline(diff: &Diff, parts: &[Part]) -> String {
+pub(in crate::render) fn headline(diff: &Diff, parts: &[Part]) -> String {
     let compared = format!(
         "{} on {} compared",
         plural(diff.compared.cases as usize, "case"),
@@ -88,12 +88,12 @@ pub(super) fn headline(diff: &Diff, parts: &[Part]) -> String {
 }
 
 /// The verdict, in small letters.
-pub(super) fn verdict(diff: &Diff) -> &'static str {
+pub(in crate::render) fn verdict(diff: &Diff) -> &'static str {
     if diff.worse { "worse" } else { "nothing worse" }
 }
 
 /// What a run was, in one line.
-pub(super) fn side(side: &Side) -> String {
+pub(in crate::render) fn side(side: &Side) -> String {
     let verdict = side.verdict.label();
     match &side.provenance {
         None => verdict.to_owned(),

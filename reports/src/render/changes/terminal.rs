@@ -80,7 +80,7 @@ fn field(text: &str) -> String {
 }
 
 /// `newly failing: 1 case` becomes `Newly failing: 1 case`.
-pub(super) fn sentence_case(text: &str) -> String {
+pub(in crate::render) fn sentence_case(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }

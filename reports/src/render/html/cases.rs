@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 
 use super::catalogue::Catalogue;
-use super::text::Text;
+use super::text::{Linked, Text};
 use super::{duration, plural};
 use crate::model::{CaseReport, InterfaceSummary, Report, TargetReport, TargetStatus};
 use crate::outcome::ExitClass;
@@ -207,7 +207,10 @@ pub(super) fn evidence(
         ("reproduce", failure.map(|failure| failure.reproduce.as_str()).filter(|line| !line.is_empty())),
     ];
     for (label, text) in facts.into_iter().filter_map(|(label, text)| Some((label, text?))) {
-        write!(out, "<dt>{label}<dd><pre>{}</pre>", Text::block(text))?;
+        match label {
+            "known" => write!(out, "<dt>{label}<dd><pre>{}</pre>", Linked::block(text))?,
+            _ => write!(out, "<dt>{label}<dd><pre>{}</pre>", Text::block(text))?,
+        }
     }
     for note in case.notes.iter().filter(|note| *note != member.message()) {
         write!(out, "<dt>note<dd><pre>{}</pre>", Text::block(note))?;

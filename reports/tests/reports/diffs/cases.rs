@@ -214,6 +214,34 @@ fn only_what_both_selected_is_compared_and_that_is_said() {
 }
 
 #[test]
+fn what_a_plan_leaves_out_is_not_gone() {
+    let names = ["keyvalue_basic/one", "keyvalue_basic/two", "keyvalue_ttl/one", "keyvalue_ttl/two"];
+    let whole = Run::of(&names.map(|name| (name, Outcome::Pass)));
+    let narrowed = |interfaces: &[&str]| {
+        let interfaces: Vec<String> = interfaces.iter().map(|name| (*name).to_owned()).collect();
+        Run::of(&[("keyvalue_ttl/one", Outcome::Pass)])
+            .with(|run, _| run.narrowed = [("redis".to_owned(), interfaces)].into())
+    };
+    let there = diff(&whole, &narrowed(&["keyvalue_ttl"]));
+    assert_eq!(kinds(&there), [(CaseChangeKind::Removed, "keyvalue_ttl/two")], "it was planned, and is gone");
+    assert_eq!(there.levels, [], "nothing of keyvalue_basic was planned");
+    let note = "not compared, since the newer run did not select them (less of some targets): \
+                2 cases of the older one";
+    assert!(there.notes.iter().any(|said| said == note), "{:?}", there.notes);
+
+    let nats = Run::of(&[("keyvalue_basic/one", Outcome::Pass)]).with(|_, plan| {
+        plan.target = "nats".into();
+        plan.backend = "nats".into();
+    });
+    let without_nats = Run::of(&names.map(|name| (name, Outcome::Pass)))
+        .with(|run, _| run.narrowed = [("nats".to_owned(), Vec::new())].into())
+        .report();
+    let left_out = compare(&both(&[&whole, &nats]), &without_nats).expect("they can be compared");
+    assert!(left_out.targets.is_empty() && !left_out.worse, "{left_out:?}");
+    assert_eq!(left_out.notes, ["not compared, since the newer run did not select it: nats"]);
+}
+
+#[test]
 fn targets_come_and_go_unless_they_were_not_asked_for() {
     let redis = Run::of(&[("keyvalue_basic/one", Outcome::Pass)]);
     let other = || {

@@ -3,7 +3,7 @@
 use prism_reports::diff::compare;
 use prism_reports::event::Failure;
 use prism_reports::render::changes::{self, Since};
-use prism_reports::render::{markdown, terminal};
+use prism_reports::render::{html, markdown, terminal};
 use prism_reports::{Diff, Event, EventKind, Incomparable, Outcome, Report, diff_schema};
 use proptest::prelude::*;
 
@@ -74,7 +74,15 @@ fn the_pages_are_read_as_a_reviewer_would() {
         );
         let end = page[start..].find("\n| this run |").expect("what follows");
         insta::assert_snapshot!("diff.section", &page[start..start + end]);
+        let page = html::render_since(&report, Some(&since));
+        let start = page.find("<section aria-labelledby=\"changes\">").expect("the section");
+        let before = page[..start].rsplit('\n').nth(1);
+        assert_eq!(before, Some("<main>"), "it comes right after the verdict");
+        let end = page[start..].find("</section>").expect("its end");
+        insta::assert_snapshot!("diff.html", &page[start..start + end]);
         let why: Since = Err(Incomparable::OtherRoute);
+        let page = html::render_since(&report, Some(&why));
+        assert!(page.contains("<p>Not compared: one was reached directly"), "{page}");
         let page = markdown::render_since(&report, Some(&why), &markdown::Options::default());
         assert!(page.contains("Not compared: one was reached directly"), "{page}");
         let page = terminal::render_since(&report, Some(&why), &plain);
@@ -83,6 +91,40 @@ fn the_pages_are_read_as_a_reviewer_would() {
             "{page}"
         );
     });
+}
+
+/// Whoever reads the one page after the other finds the same, in the same order.
+#[test]
+fn both_pages_tell_the_same_in_the_same_order() {
+    let (diff, report) = (compared(), Report::from_events(&fixture::full_run()));
+    let since: Since = Ok(diff);
+    let of_markdown = markdown::render_since(&report, Some(&since), &markdown::Options::default());
+    let section = of_markdown.split("## Changes since").nth(1).expect("the section");
+    let section = section.split("\n| this run |").next().expect("what follows");
+    let kinds: Vec<&str> = section.lines().filter_map(|line| line.strip_prefix("### ")).collect();
+    let of_html = html::render_since(&report, Some(&since));
+    let section = of_html.split("<h2 id=\"changes\">").nth(1).expect("the section");
+    let section = section.split("</section>").next().expect("its end");
+    let told: Vec<&str> =
+        section.split("<h3>").skip(1).map(|rest| rest.split("</h3>").next().expect("an end")).collect();
+    assert!(kinds.len() > 5, "{kinds:?}");
+    assert_eq!(told, kinds);
+    assert!(html::render(&report) != of_html && !html::render(&report).contains("id=\"changes\""));
+}
+
+/// A run of two hundred thousand cases may be compared with one in which none of them held.
+#[test]
+fn many_changes_do_not_make_a_page_of_them() {
+    let cases: Vec<String> = (0..1_000).map(|n| format!("keyvalue_basic/case_{n}")).collect();
+    let all = |outcome| Run::of(&cases.iter().map(|id| (id.as_str(), outcome)).collect::<Vec<_>>()).report();
+    let (good, bad) = (all(Outcome::Pass), all(Outcome::Fail));
+    let since: Since = compare(&good, &bad);
+    let page = html::render_since(&bad, Some(&since));
+    let section = page.split("<h2 id=\"changes\">").nth(1).expect("the section");
+    let section = section.split("</section>").next().expect("its end");
+    assert!(section.contains("Newly failing: 1000 cases"), "{section}");
+    assert_eq!(section.matches("<tr><th scope=\"row\">").count(), 200 + 1, "and one level lost");
+    assert!(section.contains("800 changes more"), "{section}");
 }
 
 #[test]
@@ -150,5 +192,37 @@ proptest! {
             prop_assert!(!(pair[0] == b'@' && pair[1] != b'&'), "{}", page);
         }
         prop_assert!(!prose.contains("GH-1") && !prose.contains("www.a"), "{}", page);
+    }
+
+    /// On the page for a browser it makes no element of its own.
+    #[test]
+    fn foreign_text_is_no_element(text in "([<>&\"'=/ a\\n\\r\u{0}\u{1b}\u{202e}-]|<script>|</details>|<!--|&lt;|javascript:){1,12}") {
+        let page = |text: &str| {
+            // Something that can be seen, so that it is there in both.
+            let text = format!("x{text}");
+            let run = |outcome, value: &str| {
+                let mut run = Run::of(&[("keyvalue_basic/same", Outcome::Pass), (text.as_str(), outcome)]);
+                run.started.commit = Some(text.clone());
+                run.started.contract_revision = value.to_owned();
+                run.plan.target.clone_from(&text);
+                run.plan.guarantees.insert(text.clone(), value.to_owned());
+                let mut events = run.events();
+                for event in &mut events {
+                    if let EventKind::CaseFinished(case) = &mut event.kind && case.case == text {
+                        let (message, reproduce) = (text.clone(), text.clone());
+                        case.failure = Some(Failure { message, reproduce, clause: Some(text.clone()), ..Failure::default() });
+                    }
+                }
+                Report::from_events(&events)
+            };
+            let after = run(Outcome::Fail, &text);
+            let since: Since = compare(&run(Outcome::Pass, ""), &after);
+            html::render_since(&after, Some(&since))
+        };
+        let (own, told) = (page("plain"), page(&text));
+        prop_assert!(own.contains("<h3>Newly failing: 1 case</h3>"));
+        prop_assert_eq!(crate::html::tags(&told), crate::html::tags(&own));
+        let steers = told.contains(['\u{0}', '\u{1b}', '\u{202e}', '\r']);
+        prop_assert!(!steers);
     }
 }
