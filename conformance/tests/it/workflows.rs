@@ -167,6 +167,16 @@ fn the_registry_of_newer_servers_is_valid() {
 /// A few cases, so that these tests are quick.
 const FEW: &str = "keyvalue_basic/set_* keyvalue_basic/get_*";
 
+/// That a case fails which does not.
+const KNOWN: &str = "\
+expectations:
+  - backend: mine
+    case: keyvalue_basic/set_overwrites
+    because: it is only said to
+    issue: https://example.com/issues/7
+    expires: 2999-12-31
+";
+
 /// A caller's repository with a backend of its own: memstore as a process, of which one interface is declared.
 fn caller(runner: &Runner) {
     let driver =
@@ -201,6 +211,16 @@ fn the_action_runs_in_the_repository_of_a_backend() {
     let mut none = job(&[("cases", FEW), ("output", "never"), ("baseline", "my-backends/mine/backend.yaml")]);
     assert_eq!(none.run(), 2, "{}", none.log());
     assert!(none.log().contains("it is neither an event log nor a report.json"), "{}", none.log());
+
+    // What holds is no known failure, and what is no file of them is a mistake of the caller's.
+    runner.file("known.yaml", KNOWN);
+    let mut known = job(&[("cases", FEW), ("expect", "known.yaml"), ("output", "known"), ("artifact", "")]);
+    assert_eq!(known.run(), 1, "{}", known.log());
+    assert!(known.summary("Summary").contains("remove the entry"), "{}", known.summary("Summary"));
+    let none = [("cases", FEW), ("expect", "unknown.yaml"), ("output", "unknown"), ("artifact", "")];
+    let mut none = job(&none);
+    assert_eq!(none.run(), 2, "{}", none.log());
+    assert!(none.log().contains("unknown.yaml"), "{}", none.log());
 
     // It serves what it does not declare: the page is there, the reports are uploaded, and the job is red.
     let mut fault = job(&[("cases", "keyvalue_scan/*"), ("output", "fault"), ("artifact", "fault")]);
@@ -345,4 +365,83 @@ fn a_change_that_touches_no_backend_runs_none() {
     // The patterns that stand on it are touched as well.
     assert_eq!(names[0], "mine");
     assert!(names.iter().all(|name| name.contains("mine")), "{names:?}");
+}
+
+/// What was found earlier balances the jobs and is what the page says the changes since; known failures are those of the
+/// caller's file.
+#[test]
+fn the_workflow_takes_what_is_known_and_what_was_found_earlier() {
+    let runner = Runner::new();
+    caller(&runner);
+    let workflow = github::read(&root().join(".github/workflows/conformance.yml"));
+    let mine = [
+        ("registry", "my-backends"),
+        ("backends", "mine"),
+        ("cases", "keyvalue_basic/set_* keyvalue_scan/*"),
+        ("tool-repository", "somebody/prism-conformance"),
+    ];
+    let run = |inputs: &[(&str, &str)]| {
+        let inputs = [&mine[..], inputs].concat();
+        let groups = matrix(&runner, &workflow, &inputs);
+        assert_eq!(groups.len(), 1, "{groups:?}");
+        let mut job = Job::of_workflow(&runner, &workflow, "run", &inputs).given("matrix.group", "1");
+        assert_eq!(job.run(), 0, "{}", job.log());
+        let mut job = report(&runner, &workflow, &inputs);
+        let code = job.run();
+        (code, job.summary("Render").to_owned())
+    };
+    // It serves what it does not declare.
+    let (code, page) = run(&[]);
+    assert_eq!(code, 1, "{page}");
+    assert!(!page.contains("## Changes since the baseline"), "{page}");
+
+    let excuse = KNOWN.replace("keyvalue_basic/set_overwrites", "keyvalue_scan/*");
+    runner.file("ci/known failures.yaml", &excuse);
+    let earlier = [
+        ("name", "again"),
+        ("expect", "ci/known failures.yaml"),
+        ("earlier", "prism-report"),
+        ("durations", "."),
+        ("baseline", "report.json"),
+    ];
+    let (code, page) = run(&earlier);
+    assert_eq!(code, 0, "{page}");
+    assert!(page.contains("ci/known failures.yaml:"), "{page}");
+    let again = "prism-conformance run --registry my-backends --backend mine --case keyvalue_scan/";
+    assert!(page.contains(again), "{page}");
+    let section = page.split("## Changes since the baseline").nth(1).expect("the section");
+    assert!(
+        section.contains("**Nothing worse**") && section.contains("Failing as expected now"),
+        "{section}"
+    );
+    let merged = runner.artifact("again-report");
+    let summary = std::fs::read_to_string(merged.join("summary.md")).expect("the page");
+    assert!(summary.contains("Failing as expected now"), "{summary}");
+    let plan = std::fs::read_to_string(merged.join("plan.json")).expect("the plan");
+    assert!(plan.contains("\"expected_ms\""), "{plan}");
+
+    // Files of the repository, and what is wrong with them is told before anything is run.
+    let folder = runner.artifact("prism-report");
+    let report = std::fs::read_to_string(folder.join("report.json")).expect("the report");
+    runner.file("ci/last/report.json", &report);
+    let of_files = [("name", "files"), ("durations", "ci/last"), ("baseline", "ci/last")];
+    let (code, page) = run(&of_files);
+    assert_eq!(code, 1, "{page}");
+    assert!(page.contains("## Changes since the baseline\n\n**Nothing worse**: nothing changed"), "{page}");
+    let log = std::fs::read_to_string(folder.join("events.jsonl")).expect("the log");
+    runner.file("ci/cut.jsonl", &log[..log.trim_end().rfind('\n').expect("several lines")]);
+    let bad = |input: (&'static str, &'static str)| {
+        let inputs = [&mine[..], &[("name", "bad"), input]].concat();
+        let mut build = Job::of_workflow(&runner, &workflow, "build", &inputs);
+        assert_ne!(build.run(), 0, "{}", build.log());
+        build.log().to_owned()
+    };
+    let log = bad(("baseline", "ci/known failures.yaml"));
+    assert!(log.contains("it is neither an event log nor a report.json"), "{log}");
+    let log = bad(("baseline", "ci/cut.jsonl"));
+    assert!(log.contains("the run was cut off"), "{log}");
+    let log = bad(("durations", "ci/known failures.yaml"));
+    assert!(log.contains("--durations "), "{log}");
+    let log = bad(("expect", "ci/nothing.yaml"));
+    assert!(log.contains("ci/nothing.yaml"), "{log}");
 }
