@@ -125,7 +125,8 @@ impl Pattern for Producer {
             "none" => None,
             by => slots.get(STORE).cloned().map(|store| {
                 let (window, timeout) = (duration("deduplication_window"), duration("claim_timeout"));
-                Deduplication::new(store, by == "content", window, timeout)
+                let retry = Retry { attempt_timeout: duration("store_timeout"), ..retry };
+                Deduplication::new(store, by == "content", window, timeout, retry)
             }),
         };
         let publishing = Publishing { messages, retry, deduplication, lanes: Lanes::default() };

@@ -152,6 +152,15 @@ impl Slot {
 
     /// The failure of a call to this slot, for whoever called the pattern.
     pub fn failed(&self, status: &Status) -> Status {
+        self.fault(status).unknown_outcome().into()
+    }
+
+    /// The same where nothing of what the caller wanted was begun.
+    pub fn failed_before(&self, status: &Status) -> Status {
+        self.fault(status).into()
+    }
+
+    fn fault(&self, status: &Status) -> Fault {
         let code = match status.code() {
             code @ (Code::Unavailable | Code::DeadlineExceeded | Code::ResourceExhausted | Code::Aborted) => {
                 code
@@ -159,7 +168,7 @@ impl Slot {
             _ => Code::Unavailable,
         };
         let message = format!("slot `{}`: {:?}: {}", self.name, status.code(), status.message());
-        Fault::new(code, Reason::BackendUnavailable, message).unknown_outcome().into()
+        Fault::new(code, Reason::BackendUnavailable, message)
     }
 }
 

@@ -6,7 +6,7 @@
 //! TTL are written in two steps and the publisher may be gone between them.
 
 use super::lanes::{Lanes, Place};
-use crate::{Slot, slots::within, steps};
+use crate::{Slot, retry::Retry, slots::within, steps};
 use bytes::Bytes;
 use prism_interfaces::{
     Namespace,
@@ -20,14 +20,12 @@ use prism_interfaces::{
 use sha2::{Digest, Sha256};
 use std::{
     fmt::Write as _,
+    future::Future,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tokio::time::{Instant, sleep};
-use tonic::Status;
+use tonic::{Response, Status};
 use uuid::Uuid;
-
-/// How long a call to the store may take.
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// The pauses between two looks at a claim of somebody else.
 const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(50));
@@ -43,11 +41,14 @@ pub(super) struct Deduplication {
     by_content: bool,
     window: Duration,
     claim_timeout: Duration,
+    /// How records are written; an attempt may take as long as any call to the store.
+    retry: Retry,
     /// Where the store cannot compare and swap: who is at an id in this instance.
     lanes: Lanes<(Namespace, String)>,
 }
 
-/// The right to publish a message: nobody else does while this is kept. Where it is dropped, the message may be published by the next one who comes.
+/// The right to publish a message: nobody else does while this is kept. Where it is dropped, the next
+/// one who comes may publish it.
 pub(super) struct Claim {
     deduplication: Deduplication,
     namespace: Namespace,
@@ -88,8 +89,19 @@ fn claimed_until(record: &[u8]) -> Option<u128> {
 }
 
 impl Deduplication {
-    pub(super) fn new(store: Slot, by_content: bool, window: Duration, claim_timeout: Duration) -> Self {
-        Self { store, by_content, window, claim_timeout, lanes: Lanes::default() }
+    pub(super) fn new(
+        store: Slot,
+        by_content: bool,
+        window: Duration,
+        claim_timeout: Duration,
+        retry: Retry,
+    ) -> Self {
+        Self { store, by_content, window, claim_timeout, retry, lanes: Lanes::default() }
+    }
+
+    async fn call<T>(&self, call: impl Future<Output = Result<Response<T>, Status>>) -> Result<T, Status> {
+        let answer = within(self.retry.attempt_timeout, call).await;
+        answer.map(Response::into_inner).map_err(|status| self.store.failed_before(&status))
     }
 
     /// The key of the record about a message; `None` where it has no identity.
@@ -111,12 +123,15 @@ impl Deduplication {
         loop {
             let until = Instant::now() + self.claim_timeout;
             let claim = claim_until(millis_since_epoch() + self.claim_timeout.as_millis());
-            if self.swap(namespace, &key, found, claim.clone()).await? {
+            let swapped = self.swap(namespace, &key, found, claim.clone()).await;
+            // Where this fails the claim may be there all the same, so it is given back, as all are that are dropped.
+            let mut claim = self.claimed(namespace, key.clone(), Some(claim), until);
+            if swapped? {
                 steps::reached("claimed").await;
-                let claim = self.claimed(namespace, key, Some(claim), until);
-                self.expire(namespace, &claim.key).await?;
+                self.expire(namespace, &key).await?;
                 return Ok(Some(claim));
             }
+            claim.written = None;
             found = self.record(namespace, &key).await?;
             match found.as_deref().map(claimed_until) {
                 Some(None) => return Ok(None),
@@ -150,8 +165,7 @@ impl Deduplication {
 
     async fn record(&self, namespace: &Namespace, key: &str) -> Result<Option<Bytes>, Status> {
         let mut client = KeyValueBasicClient::new(self.store.at(namespace));
-        let got = within(ANSWER_WITHIN, client.get(GetRequest { key: key.to_owned() })).await;
-        let got = got.map_err(|status| self.store.failed(&status))?.into_inner();
+        let got = self.call(client.get(GetRequest { key: key.to_owned() })).await?;
         Ok(got.found.then_some(got.value))
     }
 
@@ -168,49 +182,61 @@ impl Deduplication {
         };
         let request = CompareAndSwapRequest { key: key.to_owned(), expected: Some(expected), value };
         let mut client = KeyValueCasClient::new(self.store.at(namespace));
-        let swapped = within(ANSWER_WITHIN, client.compare_and_swap(request)).await;
-        Ok(swapped.map_err(|status| self.store.failed(&status))?.into_inner().swapped)
+        Ok(self.call(client.compare_and_swap(request)).await?.swapped)
     }
 
     /// Gives a claim a TTL, so that it does not stay for ever where nobody comes back to it.
     async fn expire(&self, namespace: &Namespace, key: &str) -> Result<(), Status> {
         let ttl = Some(time::from_std(self.claim_timeout.max(self.window)));
         let mut client = KeyValueTtlClient::new(self.store.at(namespace));
-        let expired = within(ANSWER_WITHIN, client.expire(ExpireRequest { key: key.to_owned(), ttl })).await;
-        expired.map(drop).map_err(|status| self.store.failed(&status))
+        self.call(client.expire(ExpireRequest { key: key.to_owned(), ttl })).await.map(drop)
+    }
+
+    async fn give_back(&self, namespace: Namespace, key: String, expected_value: Bytes) {
+        let mut client = KeyValueCasClient::new(self.store.at(&namespace));
+        let request = CompareAndDeleteRequest { key, expected_value };
+        if let Err(status) = self.call(client.compare_and_delete(request)).await {
+            tracing::warn!(%namespace, %status, "a claim could not be given back; it ends by itself");
+        }
+    }
+
+    /// Writes that a message is published.
+    async fn record_published(&self, namespace: &Namespace, key: &str) -> Result<(), Status> {
+        let request = SetWithTtlRequest {
+            key: key.to_owned(),
+            value: Bytes::from_static(PUBLISHED),
+            ttl: Some(time::from_std(self.window)),
+        };
+        let mut client = KeyValueTtlClient::new(self.store.at(namespace));
+        client.set_with_ttl(request).await.map(drop)
     }
 }
 
 impl Claim {
-    /// The message is published: whoever comes within the window has a duplicate.
-    pub(super) async fn published(mut self) -> Result<(), Status> {
-        // From here on it is not given back, also where the caller goes.
+    /// The message is published: whoever comes within the window has a duplicate. Whether that is written down when this
+    /// returns; where the store takes longer, that goes on without the caller, who need not wait for it.
+    pub(super) async fn published(mut self) -> bool {
+        // From here on it is not given back.
         self.written = None;
-        let store = &self.deduplication.store;
-        let request = SetWithTtlRequest {
-            key: self.key.clone(),
-            value: Bytes::from_static(PUBLISHED),
-            ttl: Some(time::from_std(self.deduplication.window)),
-        };
-        let mut client = KeyValueTtlClient::new(store.at(&self.namespace));
-        let set = within(ANSWER_WITHIN, client.set_with_ttl(request)).await;
-        set.map(drop).map_err(|status| store.failed(&status))
+        let patience = self.deduplication.retry.attempt_timeout;
+        let recording = tokio::spawn(async move {
+            let Self { deduplication, namespace, key, .. } = &self;
+            let record = |_| deduplication.record_published(namespace, key);
+            let recorded = deduplication.retry.run(None, record).await.result;
+            if let Err(status) = &recorded {
+                tracing::error!(%namespace, %status, "a published message is not recorded; the next one with its id is published too");
+            }
+            recorded.is_ok()
+        });
+        matches!(tokio::time::timeout(patience, recording).await, Ok(Ok(true)))
     }
 
     /// The message is not published: the next one who comes may.
     pub(super) async fn give_back(mut self) {
         if let Some(written) = self.written.take() {
-            give_back(self.deduplication.store.clone(), self.namespace.clone(), self.key.clone(), written)
-                .await;
+            let Self { deduplication, namespace, key, .. } = &self;
+            deduplication.give_back(namespace.clone(), key.clone(), written).await;
         }
-    }
-}
-
-async fn give_back(store: Slot, namespace: Namespace, key: String, expected_value: Bytes) {
-    let mut client = KeyValueCasClient::new(store.at(&namespace));
-    let request = CompareAndDeleteRequest { key, expected_value };
-    if let Err(status) = within(ANSWER_WITHIN, client.compare_and_delete(request)).await {
-        tracing::warn!(%status, "a claim could not be given back; it ends by itself");
     }
 }
 
@@ -218,8 +244,9 @@ impl Drop for Claim {
     /// The caller has gone.
     fn drop(&mut self) {
         if let Some(written) = self.written.take() {
-            let store = self.deduplication.store.clone();
-            tokio::spawn(give_back(store, self.namespace.clone(), self.key.clone(), written));
+            let (deduplication, namespace, key) =
+                (self.deduplication.clone(), self.namespace.clone(), self.key.clone());
+            tokio::spawn(async move { deduplication.give_back(namespace, key, written).await });
         }
     }
 }

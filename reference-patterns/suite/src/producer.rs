@@ -11,10 +11,11 @@ mod order;
 mod publish;
 mod retries;
 pub(crate) mod sink;
+mod store;
 
 use crate::instance::{Given, Instance};
 use client::Producer;
-use prism_suites::{Case, Context, Failure};
+use prism_suites::{BoundSlots, Case, Context, Failure};
 use sink::Sink;
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -25,6 +26,7 @@ pub(crate) fn cases() -> Vec<Case> {
         batches::cases(),
         deduplication::cases(),
         crash::cases(),
+        store::cases(),
     ]
     .into_iter()
     .flatten()
@@ -33,7 +35,16 @@ pub(crate) fn cases() -> Vec<Case> {
 
 /// An instance whose slot `messages` goes through the sink.
 async fn over(context: &Context, sink: &Sink, given: Given<'_>) -> Result<(Instance, Producer), Failure> {
-    let mut slots = context.bench()?.slots();
+    over_slots(context, sink, context.bench()?.slots(), given).await
+}
+
+/// The same over these slots.
+async fn over_slots(
+    context: &Context,
+    sink: &Sink,
+    mut slots: BoundSlots,
+    given: Given<'_>,
+) -> Result<(Instance, Producer), Failure> {
     if let Some(messages) = slots.get_mut("messages") {
         *messages = sink.on(messages.clone());
     }

@@ -3,10 +3,12 @@
 //! - [`parameters`]: what it makes of its parameters.
 //! - [`face`]: what is seen of it.
 //! - [`beneath`]: what it does with its slots.
+//! - [`store`]: what it does where its store fails.
 
 mod beneath;
 mod face;
 mod parameters;
+mod store;
 
 use crate::PatternMutant;
 
@@ -14,5 +16,8 @@ use crate::PatternMutant;
 const PATTERN: &str = "producer";
 
 pub(super) fn mutants() -> Vec<PatternMutant> {
-    [parameters::mutants(), face::mutants(), beneath::mutants()].into_iter().flatten().collect()
+    [parameters::mutants(), face::mutants(), beneath::mutants(), store::mutants()]
+        .into_iter()
+        .flatten()
+        .collect()
 }

@@ -1,9 +1,12 @@
-//! Rpcs of a slot that fail, or do not answer, while the case wants them to.
+//! Rpcs of a slot that fail, do not answer, or answer late, while the case wants them to.
 
 use prism_interfaces::Endpoint;
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 use tonic::{Code, Status, body::Body};
 use tower::{ServiceExt, service_fn};
@@ -12,20 +15,39 @@ use tower::{ServiceExt, service_fn};
 #[derive(Debug, Clone)]
 pub struct Fault {
     rpc: &'static str,
-    /// `None` for no answer at all.
-    code: Option<Code>,
+    kind: Kind,
     on: Arc<AtomicBool>,
+    calls: Arc<AtomicU64>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    /// Nothing happens, and this is the answer.
+    Code(Code),
+    /// Nothing happens, and there is no answer.
+    Silence,
+    /// It happens, and the answer takes this long.
+    Late(Duration),
 }
 
 impl Fault {
     /// An rpc, such as `KeyValueBasic/Set`, that answers with this code.
     pub fn new(rpc: &'static str, code: Code) -> Self {
-        Self { rpc, code: Some(code), on: Arc::default() }
+        Self::of(rpc, Kind::Code(code))
     }
 
     /// An rpc that does not answer.
     pub fn stall(rpc: &'static str) -> Self {
-        Self { rpc, code: None, on: Arc::default() }
+        Self::of(rpc, Kind::Silence)
+    }
+
+    /// An rpc that does what it is told, and answers so much later.
+    pub fn late(rpc: &'static str, delay: Duration) -> Self {
+        Self::of(rpc, Kind::Late(delay))
+    }
+
+    fn of(rpc: &'static str, kind: Kind) -> Self {
+        Self { rpc, kind, on: Arc::default(), calls: Arc::default() }
     }
 
     /// From now on it fails.
@@ -38,6 +60,11 @@ impl Fault {
         self.on.store(false, Ordering::SeqCst);
     }
 
+    /// How many calls it has met.
+    pub fn calls(&self) -> u64 {
+        self.calls.load(Ordering::SeqCst)
+    }
+
     /// The endpoint, with this fault.
     pub fn on(&self, endpoint: Endpoint) -> Endpoint {
         let fault = self.clone();
@@ -48,9 +75,15 @@ impl Fault {
                 if rpc != fault.rpc || !fault.on.load(Ordering::SeqCst) {
                     return endpoint.oneshot(request).await;
                 }
-                match fault.code {
-                    Some(code) => Ok(Status::new(code, "the case wants it so").into_http()),
-                    None => std::future::pending().await,
+                fault.calls.fetch_add(1, Ordering::SeqCst);
+                match fault.kind {
+                    Kind::Code(code) => Ok(Status::new(code, "the case wants it so").into_http()),
+                    Kind::Silence => std::future::pending().await,
+                    Kind::Late(delay) => {
+                        let response = endpoint.oneshot(request).await;
+                        tokio::time::sleep(delay).await;
+                        response
+                    }
                 }
             }
         }))
