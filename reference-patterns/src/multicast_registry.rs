@@ -45,8 +45,8 @@ const MAX_PREFIX_BYTES: u64 = 64;
 /// The longest TTL.
 const MAX_TTL: Duration = Duration::from_secs(3650 * 86_400);
 
-/// Where a process can be made to halt.
-pub(crate) const STEPS: &[&str] = &[];
+/// Where a process can be made to halt: in Register, in Unregister, in Multicast, each in the order in which it gets there.
+pub(crate) const STEPS: &[&str] = &["looked", "stored", "registered", "removed", "targeted", "delivered"];
 
 /// The pattern.
 pub struct MulticastRegistry;

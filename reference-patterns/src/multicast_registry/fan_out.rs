@@ -1,6 +1,6 @@
 //! One message to many targets, some at a time.
 
-use crate::slots::within;
+use crate::{slots::within, steps};
 use bytes::Bytes;
 use futures::{StreamExt, stream};
 use prism_driver_kit::time_left;
@@ -58,6 +58,7 @@ impl FanOut {
             Ok(answer) => {
                 delivery.message_id = answer.into_inner().message_id;
                 delivery.set_status(DeliveryStatus::Delivered);
+                steps::reached("delivered").await;
                 delivery
             }
             Err(status) if status.code() == Code::DeadlineExceeded => {

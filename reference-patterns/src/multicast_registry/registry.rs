@@ -4,7 +4,7 @@
 //! remove the record then. Nothing is kept in memory, so instances over the same slot are replicas.
 
 use super::time::SlotTime;
-use crate::{Slot, slots::within};
+use crate::{Slot, slots::within, steps};
 use bytes::Bytes;
 use prism_interfaces::{
     Endpoint, Fault, Namespace,
@@ -131,11 +131,13 @@ impl Records<'_> {
         let (key, value) = (self.key(&record.identity), record.encode_to_vec().into());
         if let Some(ttl) = ttl.filter(|_| self.registry.has_ttl) {
             let request = SetWithTtlRequest { key, value, ttl: Some(time::from_std(ttl)) };
-            self.call(client!(KeyValueTtlClient, self).set_with_ttl(request)).await.map(|_| ())
+            self.call(client!(KeyValueTtlClient, self).set_with_ttl(request)).await?;
         } else {
             let request = SetRequest { key, value };
-            self.call(client!(KeyValueBasicClient, self).set(request)).await.map(|_| ())
+            self.call(client!(KeyValueBasicClient, self).set(request)).await?;
         }
+        steps::reached("stored").await;
+        Ok(())
     }
 
     /// Stores a record where none is, or this expired one; whether it has. Where the slot has no compare-and-swap, it
@@ -160,6 +162,9 @@ impl Records<'_> {
             value: record.encode_to_vec().into(),
         };
         let swapped = self.call(client!(KeyValueCasClient, self).compare_and_swap(request)).await?.swapped;
+        if swapped {
+            steps::reached("stored").await;
+        }
         if let Some(ttl) = ttl.filter(|_| swapped && self.registry.has_ttl) {
             let request = ExpireRequest { key, ttl: Some(time::from_std(ttl)) };
             self.call(client!(KeyValueTtlClient, self).expire(request)).await?;

@@ -7,7 +7,7 @@ use super::{
     listing::Listing,
     registry::{Records, Registry},
 };
-use crate::Slot;
+use crate::{Slot, steps};
 use prism_driver_kit::{check, namespace};
 use prism_interfaces::{
     Fault, Namespace,
@@ -63,6 +63,7 @@ impl Service {
     ) -> Result<bool, Status> {
         for _ in 0..TRIES {
             let stored = records.get(&record.identity).await?;
+            steps::reached("looked").await;
             let registered = records.is_registered(stored.as_ref());
             if registered && !replace {
                 let message = format!("the identity {:?} is registered already", record.identity);
@@ -121,6 +122,7 @@ impl MulticastRegistry for Service {
         };
         check::value("metadata", &record.encode_to_vec(), self.rules.max_record_bytes)?;
         let replaced = self.store(&records, &record, ttl, replace).await?;
+        steps::reached("registered").await;
         tracing::debug!(%namespace, identity = record.identity, replaced, "registered");
         let Identity { registered_at, expires_at, .. } = record;
         Ok(Response::new(RegisterResponse { registered_at, expires_at, replaced }))
@@ -136,6 +138,7 @@ impl MulticastRegistry for Service {
         let records = self.registry.records(&namespace).await?;
         let stored = records.get(&identity).await?;
         let removed = records.remove(&identity).await?;
+        steps::reached("removed").await;
         let existed = removed && records.is_registered(stored.as_ref());
         tracing::debug!(%namespace, identity, existed, "unregistered");
         Ok(Response::new(UnregisterResponse { existed }))
@@ -162,6 +165,7 @@ impl MulticastRegistry for Service {
         filter::check(filter.as_ref(), self.rules.filter)?;
         check::value("payload", &payload, self.rules.max_payload_bytes)?;
         let targets = self.matching(&namespace, filter.as_ref()).await?;
+        steps::reached("targeted").await;
         let fan_out = FanOut {
             messaging: self.messaging.at(&namespace),
             payload,

@@ -1,6 +1,7 @@
 //! Cases of the multicast registry, one file per concern.
 
 mod client;
+mod crash;
 mod enumerate;
 mod expiry;
 mod filters;
@@ -21,6 +22,7 @@ pub(crate) fn cases() -> Vec<Case> {
         filters::cases(),
         multicast::cases(),
         state::cases(),
+        crash::cases(),
     ]
     .into_iter()
     .flatten()

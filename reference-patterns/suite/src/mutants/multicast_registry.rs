@@ -1,6 +1,7 @@
 //! Mutants of the multicast registry.
 
 mod filtering;
+mod halves;
 mod listing;
 mod multicasting;
 mod registering;
@@ -20,10 +21,17 @@ use std::{
 const PATTERN: &str = "multicast-registry";
 
 pub(super) fn mutants() -> Vec<PatternMutant> {
-    [state(), registering::mutants(), listing::mutants(), filtering::mutants(), multicasting::mutants()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        state(),
+        registering::mutants(),
+        listing::mutants(),
+        filtering::mutants(),
+        multicasting::mutants(),
+        halves::mutants(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn face(

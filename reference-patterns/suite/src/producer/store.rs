@@ -95,11 +95,13 @@ async fn publish_in_the_end(
     context.eventually("the publishing of a message that was refused before", 2 * IN_THE_END, publish).await
 }
 
+/// How an rpc of the store goes wrong.
+type Way = fn(&'static str) -> Fault;
+
 async fn nothing_is_published_unseen(context: Context) -> Verdict {
     // With compare-and-swap the first call claims, without it looks.
     const FIRST: [&str; 2] = ["KeyValueCas/CompareAndSwap", "KeyValueBasic/Get"];
     let sink = Sink::willing();
-    type Way = fn(&'static str) -> Fault;
     let ways: [(&str, Way); 3] = [
         ("is unavailable", |rpc| Fault::new(rpc, Code::Unavailable)),
         ("is broken", |rpc| Fault::new(rpc, Code::Internal)),
