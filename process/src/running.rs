@@ -124,13 +124,18 @@ impl RunningProcess {
         signal(self.group, Signal::KILL);
     }
 
-    /// Asks it to end, and kills it when it does not.
+    /// Asks it to end, and kills it when it has not after 5 s.
     pub async fn stop(&self) -> Result<(), String> {
+        self.stop_within(END_WITHIN).await
+    }
+
+    /// Asks it to end, and kills it when it does not in time.
+    pub async fn stop_within(&self, patience: Duration) -> Result<(), String> {
         if self.exit_status().is_some() {
             return Ok(());
         }
         signal(self.group, Signal::TERM);
-        if timeout(END_WITHIN, self.ended()).await.is_ok() {
+        if timeout(patience, self.ended()).await.is_ok() {
             return Ok(());
         }
         signal(self.group, Signal::KILL);

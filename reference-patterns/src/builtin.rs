@@ -1,6 +1,10 @@
 //! The patterns of this build.
 
-use crate::{Slots, consumer, keyvalue, multicast_registry, pattern::host, producer};
+use crate::{
+    Slots, consumer, keyvalue, multicast_registry,
+    pattern::{Blamed, host, unfit},
+    producer,
+};
 use prism_driver_kit::SettingSpec;
 use prism_interfaces::{Endpoint, traits::Declaration};
 use prism_slots::{Parameters, PatternSpec};
@@ -19,6 +23,7 @@ pub struct Builtin {
     pub steps: &'static [&'static str],
     launch: fn(&'static Known, Slots) -> Endpoint,
     declares: fn(&BTreeMap<String, Declaration>, &Parameters) -> Declaration,
+    unfit: fn(&'static Known, &Slots, &Parameters) -> Vec<(Blamed, String)>,
 }
 
 /// What its pattern.yaml says, read once.
@@ -36,6 +41,7 @@ macro_rules! builtin {
             launch: |known, slots| host(&known.spec, &known.settings, $module::$pattern, slots).endpoint(),
             steps: $module::STEPS,
             declares: $module::declares,
+            unfit: |known, slots, parameters| unfit(&known.spec, &$module::$pattern, slots, parameters),
         }
     };
 }
@@ -91,6 +97,11 @@ impl Builtin {
     /// An instance over these slots, in state *created*.
     pub fn launch(&self, slots: Slots) -> Endpoint {
         (self.launch)(self.known(), slots)
+    }
+
+    /// Everything that keeps it from being initialized over these slots with these parameters.
+    pub(crate) fn unfit(&self, slots: &Slots, parameters: &Parameters) -> Vec<(Blamed, String)> {
+        (self.unfit)(self.known(), slots, parameters)
     }
 
     /// What it declares over backends that declare this, by slot.

@@ -1,7 +1,7 @@
 //! A pattern as a process: its arguments, its signals, its exit codes.
 //!
-//! SIGTERM and SIGINT drain and stop it. The exit code is 0 where everything in flight came to its end, 2 where it had
-//! to be cut off, and 1 where the pattern did not start or stopped with an error.
+//! SIGTERM and SIGINT drain and stop it; another of them ends it at once. The exit code is 0 where everything in flight
+//! came to its end, 2 where it had to be cut off, and 1 where the pattern did not start or stopped with an error.
 
 use crate::{
     Builtin, Slots,
@@ -17,6 +17,8 @@ use prism_interfaces::{
     },
     time,
 };
+use prism_slots::Parameters;
+use prism_yaml::File;
 use std::{
     collections::BTreeMap,
     error::Error,
@@ -33,11 +35,8 @@ use tokio::{
     time::Instant,
 };
 use tokio_stream::wrappers::{TcpListenerStream, UnixListenerStream};
-use tonic::{Request, Status};
+use tonic::{Code, Request, Status};
 use tracing_subscriber::EnvFilter;
-
-/// How long slots may take to answer for the first time.
-const SLOTS_WITHIN: Duration = Duration::from_secs(30);
 
 /// How much longer than the drain the whole end may take.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
@@ -84,7 +83,8 @@ async fn serve(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
         }
         steps::halt_at(step);
     }
-    let config = Config::load(&arguments.config, pattern.spec()).map_err(|problems| problems.plain())?;
+    let (config, file) =
+        Config::load(&arguments.config, pattern.spec()).map_err(|problems| problems.plain())?;
     if arguments.check {
         return Ok(ExitCode::SUCCESS);
     }
@@ -98,34 +98,90 @@ async fn serve(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
     // Before it serves, so that a signal that comes early is not the end of it.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let slots = bind(pattern, &config.slots).await?;
-    let endpoint = pattern.launch(slots);
-    let (address, served, end) = listen(&config.listen, endpoint.clone()).await?;
-    let mut lifecycle = LifecycleClient::new(endpoint);
-    if config.start {
-        let settings = config.parameters.clone().into_iter().collect();
-        let started = async {
-            lifecycle.initialize(InitializeRequest { settings }).await?;
-            lifecycle.start(StartRequest {}).await
-        };
-        let started: Result<_, Status> = started.await;
-        started.map_err(|status| format!("the pattern did not start: {}", status.message()))?;
+    // What cannot be listened on is told before anything is waited for; calls are taken when it has started.
+    let listening = listen(&config.listen).await?;
+    let slots = tokio::select! {
+        slots = bind(pattern, &config) => slots?,
+        _ = terminate.recv() => return Ok(withdrawn(&config.listen)),
+        _ = interrupt.recv() => return Ok(withdrawn(&config.listen)),
+    };
+    let endpoint = pattern.launch(slots.clone());
+    let mut lifecycle = LifecycleClient::new(endpoint.clone());
+    if config.start
+        && let Err(why) = start(pattern, &config, &file, &slots, &mut lifecycle).await
+    {
+        withdrawn(&config.listen);
+        return Err(why);
     }
+    let address = listening.address.clone();
+    let (end, ended) = oneshot::channel();
+    let mut served = serve_on(listening, endpoint, async move {
+        let _ = ended.await;
+    });
     let mut out = io::stdout();
     writeln!(out, "listen={address}")?;
     out.flush()?;
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+        // It says why in the log.
+        _ = &mut served => {
+            shut_down(&mut lifecycle, config.shutdown_timeout).await;
+            withdrawn(&config.listen);
+            return Ok(ExitCode::FAILURE);
+        }
     }
-    let code = shut_down(&mut lifecycle, config.shutdown_timeout).await;
+    let code = tokio::select! {
+        code = shut_down(&mut lifecycle, config.shutdown_timeout) => code,
+        _ = terminate.recv() => at_once(),
+        _ = interrupt.recv() => at_once(),
+    };
     let _ = end.send(());
     // Connections that stay open have nothing in flight any more.
     let _ = tokio::time::timeout(Duration::from_millis(500), served).await;
-    if let Listen::Unix(path) = &config.listen {
+    withdrawn(&config.listen);
+    Ok(code)
+}
+
+/// Initialize and Start, as the file says.
+async fn start(
+    pattern: &Builtin,
+    config: &Config,
+    file: &File,
+    slots: &Slots,
+    lifecycle: &mut LifecycleClient<Endpoint>,
+) -> Result<(), Box<dyn Error>> {
+    let given = |name: &str| config.parameters.get(name).map(|given| given.value.as_str());
+    // The file was checked; what is left to find is what the backends do not have.
+    if let Ok(parameters) = Parameters::parse(&pattern.spec().parameters, given) {
+        let told = pattern.unfit(slots, &parameters);
+        if !told.is_empty() {
+            return Err(config.unfit(file, told).plain().into());
+        }
+    }
+    let settings =
+        config.parameters.iter().map(|(name, given)| (name.clone(), given.value.clone())).collect();
+    let started = async {
+        lifecycle.initialize(InitializeRequest { settings }).await?;
+        lifecycle.start(StartRequest {}).await
+    };
+    let started: Result<_, Status> = started.await;
+    started.map_err(|status| format!("the pattern did not start: {}", status.message()))?;
+    Ok(())
+}
+
+/// Takes its socket away, if it is one.
+fn withdrawn(listen: &Listen) -> ExitCode {
+    if let Listen::Unix(path) = listen {
         let _ = std::fs::remove_file(path);
     }
-    Ok(code)
+    ExitCode::SUCCESS
+}
+
+/// What a second signal makes of the end.
+fn at_once() -> ExitCode {
+    tracing::warn!("asked to end again; what is in flight is cut off");
+    ExitCode::from(2)
 }
 
 /// Drains and stops, in bounded time.
@@ -141,8 +197,12 @@ async fn shut_down(lifecycle: &mut LifecycleClient<Endpoint>, timeout: Duration)
                 ExitCode::from(2)
             }
             // Where it does not run there is nothing to drain.
+            (Err(status), Ok(_)) if status.code() != Code::FailedPrecondition => {
+                tracing::warn!(%status, "it was stopped before it had drained");
+                ExitCode::from(2)
+            }
             (_, Ok(_)) => ExitCode::SUCCESS,
-            (Err(_), Err(status)) if status.code() == tonic::Code::FailedPrecondition => ExitCode::SUCCESS,
+            (Err(_), Err(status)) if status.code() == Code::FailedPrecondition => ExitCode::SUCCESS,
             (_, Err(status)) => {
                 tracing::error!(%status, "the pattern stopped with an error");
                 ExitCode::FAILURE
@@ -156,14 +216,15 @@ async fn shut_down(lifecycle: &mut LifecycleClient<Endpoint>, timeout: Duration)
 }
 
 /// Connects to what is bound, and waits until all of it says what it is, or it has had time enough.
-async fn bind(pattern: &Builtin, uris: &BTreeMap<String, String>) -> Result<Slots, Box<dyn Error>> {
+async fn bind(pattern: &Builtin, config: &Config) -> Result<Slots, Box<dyn Error>> {
     let mut endpoints = BTreeMap::new();
-    for (slot, uri) in uris {
+    for (slot, uri) in &config.slots {
+        let uri = &uri.value;
         let endpoint = tonic::transport::Endpoint::from_shared(uri.clone())
             .map_err(|error| format!("slot `{slot}`: `{uri}` is no endpoint: {error}"))?;
         endpoints.insert(slot.clone(), Endpoint::new(endpoint.tcp_nodelay(true).connect_lazy()));
     }
-    let deadline = Instant::now() + SLOTS_WITHIN;
+    let deadline = Instant::now() + config.start_timeout;
     let mut pause = Duration::from_millis(10);
     loop {
         let slots = pattern.bind(endpoints.clone()).await;
@@ -175,33 +236,47 @@ async fn bind(pattern: &Builtin, uris: &BTreeMap<String, String>) -> Result<Slot
     }
 }
 
-type Serving = (String, JoinHandle<()>, oneshot::Sender<()>);
+/// A socket that takes connections, and nobody answers them yet.
+struct Listening {
+    address: String,
+    socket: Socket,
+}
 
-async fn listen(listen: &Listen, endpoint: Endpoint) -> Result<Serving, Box<dyn Error>> {
-    let (end, ended) = oneshot::channel();
-    let ended = async move {
-        let _ = ended.await;
-    };
-    let report = |result: Result<(), tonic::transport::Error>| {
-        if let Err(error) = result {
-            tracing::error!(%error, "the pattern is no longer served");
-        }
-    };
+enum Socket {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+async fn listen(listen: &Listen) -> Result<Listening, Box<dyn Error>> {
     let cannot = |what: &str, error: io::Error| format!("cannot listen on {what}: {error}");
     match listen {
         Listen::Tcp(address) => {
             let listener = TcpListener::bind(address).await.map_err(|error| cannot(address, error))?;
-            let address = listener.local_addr()?.to_string();
-            let incoming = TcpListenerStream::new(listener);
-            let served = tokio::spawn(async move { report(serve_incoming(endpoint, incoming, ended).await) });
-            Ok((address, served, end))
+            Ok(Listening { address: listener.local_addr()?.to_string(), socket: Socket::Tcp(listener) })
         }
         Listen::Unix(path) => {
             let text = path.display().to_string();
             let listener = UnixListener::bind(path).map_err(|error| cannot(&text, error))?;
-            let incoming = UnixListenerStream::new(listener);
-            let served = tokio::spawn(async move { report(serve_incoming(endpoint, incoming, ended).await) });
-            Ok((format!("unix:{text}"), served, end))
+            Ok(Listening { address: format!("unix:{text}"), socket: Socket::Unix(listener) })
         }
     }
+}
+
+/// Answers until `ended`.
+fn serve_on(
+    listening: Listening,
+    endpoint: Endpoint,
+    ended: impl Future<Output = ()> + Send + 'static,
+) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        let served = match listening.socket {
+            Socket::Tcp(listener) => serve_incoming(endpoint, TcpListenerStream::new(listener), ended).await,
+            Socket::Unix(listener) => {
+                serve_incoming(endpoint, UnixListenerStream::new(listener), ended).await
+            }
+        };
+        if let Err(error) = served {
+            tracing::error!(%error, "the pattern is no longer served");
+        }
+    })
 }

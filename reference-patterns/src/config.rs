@@ -1,13 +1,20 @@
 //! The configuration file of a pattern that is a process.
 
-use prism_slots::{ParameterSpec, PatternSpec};
-use prism_yaml::{Checker, Field, File, Node, Problem, Problems, Value, nearest, node, quoted};
+use crate::pattern::Blamed;
+use prism_slots::{
+    PatternSpec,
+    given::{self, Given},
+};
+use prism_yaml::{Checker, Field, File, Node, Problem, Problems, Span, Value, node};
 use std::{collections::BTreeMap, path::Path, path::PathBuf, time::Duration};
 
 const NEEDS: &str = "a pattern needs at least `listen` and `slots`";
-const KEYS: [&str; 5] = ["listen", "start", "slots", "parameters", "shutdown_timeout"];
+const KEYS: [&str; 6] = ["listen", "start", "slots", "parameters", "start_timeout", "shutdown_timeout"];
 const LISTEN_EXAMPLE: &str = "listen: 127.0.0.1:0";
 const SLOT_EXAMPLE: &str = "store: { endpoint: http://127.0.0.1:50051 }";
+
+/// How long slots may take to answer for the first time.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long what is in flight may take when the process is asked to end.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
@@ -28,16 +35,39 @@ pub(crate) struct Config {
     /// Whether it starts by itself; else it waits for Initialize and Start, as behind a proxy.
     pub(crate) start: bool,
     /// The URI of what is bound, by slot.
-    pub(crate) slots: BTreeMap<String, String>,
-    pub(crate) parameters: BTreeMap<String, String>,
+    pub(crate) slots: BTreeMap<String, Given<String>>,
+    /// Where the slots are, for what is missing in them.
+    pub(crate) slots_at: Span,
+    pub(crate) parameters: BTreeMap<String, Given<String>>,
+    /// How long slots may take to answer for the first time.
+    pub(crate) start_timeout: Duration,
     pub(crate) shutdown_timeout: Duration,
 }
 
+/// What problems are problems of.
+const WHAT: &str = "the configuration";
+
 impl Config {
-    pub(crate) fn load(path: &Path, pattern: &PatternSpec) -> Result<Self, Problems> {
-        let what = "the configuration";
-        let file = File::read(path).map_err(|problem| Problems::new(what, vec![problem]))?;
-        read(&file, pattern).map_err(|problems| Problems::new(what, problems))
+    /// The file comes back as well, for problems that show later.
+    pub(crate) fn load(path: &Path, pattern: &PatternSpec) -> Result<(Self, File), Problems> {
+        let file = File::read(path).map_err(|problem| Problems::new(WHAT, vec![problem]))?;
+        let config = read(&file, pattern).map_err(|problems| Problems::new(WHAT, problems))?;
+        Ok((config, file))
+    }
+
+    /// What is wrong with slots or with parameters once the backends are known, at its place.
+    pub(crate) fn unfit(&self, file: &File, told: Vec<(Blamed, String)>) -> Problems {
+        let problems = told.into_iter().map(|(blamed, message)| {
+            let place = match &blamed {
+                Blamed::Slot(name) => self.slots.get(name).map(|given| given.span),
+                Blamed::Parameter(name) => self.parameters.get(name).map(|given| given.span),
+                Blamed::Nothing => None,
+            };
+            Problem::new(file, place.unwrap_or(self.slots_at), message, "does not fit")
+        });
+        let mut problems: Vec<Problem> = problems.collect();
+        problems.sort_by_key(Problem::start);
+        Problems::new(WHAT, problems)
     }
 }
 
@@ -67,120 +97,84 @@ fn document_of(checker: &mut Checker<'_>, document: &Node, pattern: &PatternSpec
         Some(node) => checker.flag(node, "`start`"),
         None => Some(true),
     };
-    let slots = checker
-        .required(&fields, "slots", what, &format!("slots: {{ {SLOT_EXAMPLE} }}"))
-        .map(|field| slots_of(checker, field, pattern, listen.as_ref()));
+    let slots_field = checker.required(&fields, "slots", what, &format!("slots: {{ {SLOT_EXAMPLE} }}"));
+    let slots = slots_field.map(|field| {
+        given::slots(checker, field, pattern, SLOT_EXAMPLE, |checker, slot, what| {
+            endpoint_of(checker, slot, what, listen.as_ref())
+        })
+    });
     let parameters = match fields.get("parameters") {
-        Some(field) => parameters_of(checker, field, &pattern.parameters),
+        Some(field) => given::parameters(checker, field, &pattern.parameters),
         None => BTreeMap::new(),
     };
-    let shutdown_timeout = match fields.node("shutdown_timeout") {
-        Some(node) => checker.duration(node, "`shutdown_timeout`"),
-        None => Some(SHUTDOWN_TIMEOUT),
+    let whole = checker.first_line(document.span);
+    match start {
+        Some(true) => {
+            let at = fields.get("parameters").map_or(whole, |field| field.key);
+            given::required(checker, at, &pattern.parameters, &parameters);
+        }
+        Some(false) => {
+            if let Some(field) = fields.get("parameters") {
+                checker.report(
+                    field.key,
+                    "`parameters` stands with `start: false`",
+                    "means nothing here",
+                    "whoever calls Initialize gives the parameters; remove one of the two",
+                );
+            }
+        }
+        None => {}
+    }
+    let mut duration = |name: &str, or: Duration| match fields.node(name) {
+        Some(node) => checker.duration(node, &format!("`{name}`")),
+        None => Some(or),
     };
+    let start_timeout = duration("start_timeout", START_TIMEOUT);
+    let shutdown_timeout = duration("shutdown_timeout", SHUTDOWN_TIMEOUT);
     Some(Config {
         listen: listen?,
         start: start?,
+        slots_at: slots_field.map_or(whole, |field| field.key),
         slots: slots?,
         parameters,
+        start_timeout: start_timeout?,
         shutdown_timeout: shutdown_timeout?,
     })
 }
 
-fn slots_of(
+/// Where a backend is reached that a slot is bound to.
+fn endpoint_of(
     checker: &mut Checker<'_>,
-    field: Field<'_>,
-    pattern: &PatternSpec,
+    slot: Field<'_>,
+    what: &str,
     listen: Option<&Listen>,
-) -> BTreeMap<String, String> {
-    let mut slots = BTreeMap::new();
-    let Some(fields) = checker.mapping(field.node, "`slots`", SLOT_EXAMPLE) else { return slots };
-    let known: Vec<&str> = pattern.slots.iter().map(|slot| slot.name.as_str()).collect();
-    for slot in fields.iter() {
-        let what = format!("the slot `{}`", slot.name);
-        if !known.contains(&slot.name) {
-            let help = match nearest(slot.name, known.iter().copied()) {
-                Some(meant) => format!("write `{meant}`"),
-                None => format!("the slots of {} are {}", pattern.name, quoted(&known)),
-            };
-            checker.report(
-                slot.key,
-                format!("`{}` has no slot `{}`", pattern.name, slot.name),
-                "unknown slot",
-                help,
-            );
-            continue;
-        }
-        let Some(record) = checker.record(slot.node, &what, &["endpoint"], SLOT_EXAMPLE) else { continue };
-        let Some(endpoint) = checker.required(&record, "endpoint", &what, "endpoint: http://…") else {
-            continue;
-        };
-        let Some(uri) = checker.text(endpoint.node, "`endpoint`", "http://127.0.0.1:50051") else { continue };
-        if !["http://", "https://", "unix:"].iter().any(|scheme| uri.starts_with(scheme)) {
-            checker.report(
-                endpoint.node.span,
-                format!("`{uri}` is no endpoint"),
-                "bad value",
-                "write `http://HOST:PORT` or `unix:PATH`",
-            );
-            continue;
-        }
-        let own = match listen {
-            Some(Listen::Tcp(address)) => uri.trim_start_matches("http://") == address,
-            Some(Listen::Unix(path)) => {
-                uri.strip_prefix("unix:").is_some_and(|other| Path::new(other) == path)
-            }
-            None => false,
-        };
-        if own {
-            checker.report(
-                endpoint.node.span,
-                format!("{what} is bound to the pattern itself"),
-                "this is where it listens",
-                "bind a backend to it",
-            );
-        }
-        slots.insert(slot.name.to_owned(), uri.to_owned());
-    }
-    for missing in pattern.slots.iter().filter(|slot| !slot.optional && fields.get(&slot.name).is_none()) {
+) -> Option<String> {
+    let record = checker.record(slot.node, what, &["endpoint"], SLOT_EXAMPLE)?;
+    let endpoint = checker.required(&record, "endpoint", what, "endpoint: http://…")?;
+    let uri = checker.text(endpoint.node, "`endpoint`", "http://127.0.0.1:50051")?;
+    if !["http://", "https://", "unix:"].iter().any(|scheme| uri.starts_with(scheme)) {
         checker.report(
-            field.key,
-            format!("nothing is bound to the slot `{}`", missing.name),
-            format!("{} needs it for {}", pattern.name, missing.description),
-            format!("add `{}: {{ endpoint: http://… }}`", missing.name),
+            endpoint.node.span,
+            format!("`{uri}` is no endpoint"),
+            "bad value",
+            "write `http://HOST:PORT` or `unix:PATH`",
+        );
+        return None;
+    }
+    let own = match listen {
+        Some(Listen::Tcp(address)) => uri.trim_start_matches("http://") == address,
+        Some(Listen::Unix(path)) => uri.strip_prefix("unix:").is_some_and(|other| Path::new(other) == path),
+        None => false,
+    };
+    if own {
+        checker.report(
+            endpoint.node.span,
+            format!("{what} is bound to the pattern itself"),
+            "this is where it listens",
+            "bind a backend to it",
         );
     }
-    slots
-}
-
-fn parameters_of(
-    checker: &mut Checker<'_>,
-    field: Field<'_>,
-    specs: &[ParameterSpec],
-) -> BTreeMap<String, String> {
-    let known: Vec<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
-    let mut parameters = BTreeMap::new();
-    let Some(fields) = checker.record(field.node, "`parameters`", &known, "parameters: { max_retries: 3 }")
-    else {
-        return parameters;
-    };
-    for field in fields.iter() {
-        let Some(spec) = specs.iter().find(|spec| spec.name == field.name) else { continue };
-        let Value::Text(text) = &field.node.value else {
-            checker.text(field.node, &format!("`{}`", field.name), "3");
-            continue;
-        };
-        if let Err(problem) = spec.kind.parse(text) {
-            checker.report(
-                field.node.span,
-                format!("`{}` {problem}", field.name),
-                "bad value",
-                format!("it is {}", spec.description),
-            );
-        }
-        parameters.insert(field.name.to_owned(), text.clone());
-    }
-    parameters
+    Some(uri.to_owned())
 }
 
 #[cfg(test)]
@@ -203,7 +197,7 @@ mod tests {
         .unwrap();
         assert_eq!(config.listen, Listen::Tcp("127.0.0.1:0".into()));
         assert_eq!((config.start, config.shutdown_timeout), (true, SHUTDOWN_TIMEOUT));
-        assert_eq!(config.parameters["default_ttl"], "5m");
+        assert_eq!(config.parameters["default_ttl"].value, "5m");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 #[command(
     name = "prism-pattern",
     version,
-    after_help = "Example:\n  prism-pattern keyvalue --config sessions.yaml\n\nExit codes:\n  0  everything in flight came to its end\n  1  it did not start, or stopped with an error\n  2  something had to be cut off"
+    after_help = "Example:\n  prism-pattern keyvalue --config sessions.yaml\n\nExit codes:\n  0  everything in flight came to its end\n  1  it did not start, or stopped with an error\n  2  something had to be cut off, or a second signal came"
 )]
 struct Cli {
     #[command(flatten)]

@@ -6,6 +6,16 @@ use prism_driver_kit::{Driver, DriverInfo, Host, InterfaceInfo, RunningDriver, S
 use prism_interfaces::{Fault, catalogue, contract::v1::Reason, lifecycle::v1::InterfaceDescription};
 use prism_slots::{Bound, Candidate, Parameters, PatternSpec, check};
 use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+/// What a problem is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Blamed {
+    Slot(String),
+    Parameter(String),
+    /// Neither.
+    Nothing,
+}
 
 /// What a pattern starts from.
 #[derive(Debug, Clone)]
@@ -65,41 +75,84 @@ impl<P: Pattern> PatternDriver<P> {
     }
 
     /// Whether what is bound fits, before anything else is asked of it.
-    fn fits(&self) -> Result<(), Fault> {
-        let mute: Vec<String> = self
-            .slots
-            .iter()
-            .filter_map(|slot| slot.described().err().map(|why| format!("slot `{}` {why}", slot.name)))
-            .collect();
-        if !mute.is_empty() {
-            return Err(Fault::new(Code::Unavailable, Reason::BackendUnavailable, mute.join("; ")));
-        }
-        let bound: Vec<Bound<'_>> = self
-            .slots
-            .iter()
-            .filter(|slot| !self.spec.slot(&slot.name).is_some_and(|slot| slot.application))
-            .map(|slot| Bound {
-                slot: &slot.name,
-                backend: Candidate { name: slot.backend(), declaration: slot.declaration() },
-            })
-            .collect();
-        let mut told: Vec<String> = match check(self.spec, &bound, &[]) {
-            Ok(()) => Vec::new(),
-            Err(misfits) => misfits.0.iter().map(ToString::to_string).collect(),
+    fn fits(&self, parameters: &Parameters) -> Result<(), Fault> {
+        let join = |told: Vec<(Blamed, String)>| {
+            told.into_iter().map(|(_, message)| message).collect::<Vec<_>>().join("; ")
         };
-        for slot in self.spec.slots.iter().filter(|slot| slot.application && !slot.optional) {
-            if self.slots.get(&slot.name).is_none() {
-                told.push(format!(
-                    "slot `{}`: nothing is bound to it, and it is {}",
-                    slot.name, slot.description
-                ));
-            }
+        let mute = mute(&self.slots);
+        if !mute.is_empty() {
+            return Err(Fault::new(Code::Unavailable, Reason::BackendUnavailable, join(mute)));
         }
-        if told.is_empty() {
-            return Ok(());
+        let misfits = misfits(self.spec, &self.slots);
+        let checked = self.pattern.check(&self.slots, parameters);
+        if misfits.is_empty() {
+            return checked;
         }
-        Err(Fault::failed_precondition(Reason::BindingInvalid, told.join("; ")))
+        let mut told = join(misfits);
+        if let Err(fault) = checked {
+            told = format!("{told}; {}", Status::from(fault).message());
+        }
+        Err(Fault::failed_precondition(Reason::BindingInvalid, told))
     }
+}
+
+/// Everything that keeps a pattern from being initialized over these slots, parameters within their bounds given.
+pub(crate) fn unfit(
+    spec: &PatternSpec,
+    pattern: &impl Pattern,
+    slots: &Slots,
+    parameters: &Parameters,
+) -> Vec<(Blamed, String)> {
+    let mute = mute(slots);
+    if !mute.is_empty() {
+        return mute;
+    }
+    let mut told = misfits(spec, slots);
+    if let Err(fault) = pattern.check(slots, parameters) {
+        let status = Status::from(fault);
+        let violations = status.get_details_bad_request().map(|request| request.field_violations);
+        let field = violations.unwrap_or_default().into_iter().next().map(|violation| violation.field);
+        let parameter = field.and_then(|field| field.strip_prefix("settings.").map(str::to_owned));
+        told.push((parameter.map_or(Blamed::Nothing, Blamed::Parameter), status.message().to_owned()));
+    }
+    told
+}
+
+/// The slots that do not say what is bound to them.
+fn mute(slots: &Slots) -> Vec<(Blamed, String)> {
+    let mute = slots.iter().filter_map(|slot| {
+        let why = slot.described().err()?;
+        Some((Blamed::Slot(slot.name.clone()), format!("slot `{}` {why}", slot.name)))
+    });
+    mute.collect()
+}
+
+/// The slots whose backends do not fit, and those that are empty and must not be.
+fn misfits(spec: &PatternSpec, slots: &Slots) -> Vec<(Blamed, String)> {
+    let bound: Vec<Bound<'_>> = slots
+        .iter()
+        .filter(|slot| !spec.slot(&slot.name).is_some_and(|slot| slot.application))
+        .map(|slot| Bound {
+            slot: &slot.name,
+            backend: Candidate { name: slot.backend(), declaration: slot.declaration() },
+        })
+        .collect();
+    let mut told: Vec<(Blamed, String)> = match check(spec, &bound, &[]) {
+        Ok(()) => Vec::new(),
+        Err(misfits) => misfits
+            .0
+            .into_iter()
+            .map(|misfit| (Blamed::Slot(misfit.slot.clone()), misfit.to_string()))
+            .collect(),
+    };
+    for slot in spec.slots.iter().filter(|slot| slot.application && !slot.optional) {
+        if slots.get(&slot.name).is_none() {
+            let message =
+                format!("slot `{}`: nothing is bound to it, and it is {}", slot.name, slot.description);
+            told.push((Blamed::Slot(slot.name.clone()), message));
+        }
+    }
+    told
 }
 
 #[async_trait]
@@ -126,8 +179,7 @@ impl<P: Pattern> Driver for PatternDriver<P> {
 
     fn check(&self, settings: &Settings) -> Result<(), Fault> {
         let parameters = self.parameters(settings)?;
-        self.fits()?;
-        self.pattern.check(&self.slots, &parameters)
+        self.fits(&parameters)
     }
 
     async fn start(&self, settings: &Settings) -> Result<RunningDriver, Status> {

@@ -27,9 +27,10 @@ pub struct Arguments {
     log: String,
 }
 
-/// Serves until a signal or an operator ends it. Says on standard error why it did not start.
-pub async fn run(arguments: Arguments) -> ExitCode {
-    match serve(arguments).await {
+/// Serves until a signal or an operator ends it. Says on standard error why it did not start. `patterns` is how patterns
+/// are started, [as in the configuration](crate::config::PatternConfig::command).
+pub async fn run(arguments: Arguments, patterns: &[String]) -> ExitCode {
+    match serve(arguments, patterns).await {
         Ok(code) => code,
         Err(error) => {
             // Nothing better can be done where standard error is closed.
@@ -39,8 +40,9 @@ pub async fn run(arguments: Arguments) -> ExitCode {
     }
 }
 
-async fn serve(arguments: Arguments) -> Result<ExitCode, Box<dyn std::error::Error>> {
+async fn serve(arguments: Arguments, patterns: &[String]) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let config = Config::load(&arguments.config).map_err(|problems| problems.plain())?;
+    let config = config.with_pattern_command(patterns);
     if arguments.check {
         return Ok(ExitCode::SUCCESS);
     }
@@ -59,7 +61,7 @@ async fn serve(arguments: Arguments) -> Result<ExitCode, Box<dyn std::error::Err
     announce(&running)?;
     loop {
         tokio::select! {
-            _ = hangup.recv() => reload(&running, &arguments.config),
+            _ = hangup.recv() => reload(&running, &arguments.config, patterns),
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             () = running.draining() => break,
@@ -76,10 +78,10 @@ fn announce(running: &Running) -> io::Result<()> {
     out.flush()
 }
 
-fn reload(running: &Running, path: &Path) {
+fn reload(running: &Running, path: &Path, patterns: &[String]) {
     match Config::load(path) {
         Ok(config) => {
-            if let Err(error) = running.reload(config) {
+            if let Err(error) = running.reload(config.with_pattern_command(patterns)) {
                 tracing::error!(%error, "the configuration was refused; the old one stays");
             }
         }

@@ -14,6 +14,11 @@
 //!   mine:                                     # a process of the proxy's, instead of an endpoint
 //!     command: [./my-driver, --listen, "{address}"]   # or {socket}, and in any case PRISM_ADDRESS
 //!     settings: { url: "redis://…" }          # what Lifecycle.Initialize is given
+//!   sessions:                                 # a pattern, in a process of the proxy's
+//!     pattern: keyvalue
+//!     slots: { store: redis }                 # another upstream, or { endpoint: "http://…" }
+//!     parameters: { key_prefix: "sessions/" } # as in its pattern.yaml
+//!     shutdown_timeout: 30s                   # how long it may take to drain when it is ended
 //! namespaces:
 //!   - name: orders
 //!     upstream: redis
@@ -30,6 +35,7 @@
 //! services that it takes, and the other takes the rest; without another, the rest is not served. Limits hold for each
 //! namespace by itself, also under a prefix, and for what one entry takes.
 
+mod pattern;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -82,6 +88,45 @@ pub enum UpstreamAddress {
     Unix(PathBuf),
     /// A process that the proxy starts, and starts again when it ends.
     Process(ProcessConfig),
+    /// A pattern, which is a process too; it ends before what it stands on.
+    Pattern(PatternConfig),
+}
+
+/// A pattern in a process of its own, over what its slots are bound to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PatternConfig {
+    /// One of this build.
+    pub name: String,
+    /// What is bound, by slot.
+    pub slots: BTreeMap<String, SlotConfig>,
+    /// What `Lifecycle.Initialize` is given.
+    pub parameters: BTreeMap<String, String>,
+    /// How long it may take to drain when it is ended.
+    pub shutdown_timeout: Duration,
+    /// How it is started; `NAME --config FILE` is added. Empty for the program `prism-pattern` that lies beside this one,
+    /// or else is on `PATH`.
+    pub command: Vec<String>,
+    /// Where its slots are written, for what shows only when the backends are known.
+    pub place: Told,
+}
+
+/// What a slot is bound to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SlotConfig {
+    /// An upstream of the same configuration.
+    Upstream(String),
+    /// `http://host:port` or `unix:/path`.
+    Endpoint(String),
+}
+
+/// A place in a file, `file:line:column`. All are equal, because a configuration whose lines have moved is the same.
+#[derive(Debug, Clone, Eq)]
+pub struct Told(pub String);
+
+impl PartialEq for Told {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 /// A driver or pattern in a process of its own.
@@ -105,6 +150,7 @@ impl fmt::Display for UpstreamAddress {
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
             // Its arguments can hold secrets.
             Self::Process(process) => write!(f, "process:{}", process.command[0]),
+            Self::Pattern(pattern) => write!(f, "pattern:{}", pattern.name),
         }
     }
 }
@@ -179,6 +225,33 @@ impl Config {
     /// As [`Config::load`].
     pub fn parse(path: &str, text: &str) -> Result<Self, Problems> {
         read::read(&File::new(path, text, None))
+    }
+}
+
+impl Config {
+    /// The same, with patterns started by this command.
+    #[must_use]
+    pub fn with_pattern_command(mut self, command: &[String]) -> Self {
+        for upstream in &mut self.upstreams {
+            if let UpstreamAddress::Pattern(pattern) = &mut upstream.endpoint {
+                pattern.command = command.to_vec();
+            }
+        }
+        self
+    }
+}
+
+impl UpstreamConfig {
+    /// The upstreams that it stands on, by slot.
+    pub(crate) fn stands_on(&self) -> impl Iterator<Item = (&str, &str)> {
+        let slots = match &self.endpoint {
+            UpstreamAddress::Pattern(pattern) => Some(&pattern.slots),
+            _ => None,
+        };
+        slots.into_iter().flatten().filter_map(|(slot, bound)| match bound {
+            SlotConfig::Upstream(name) => Some((slot.as_str(), name.as_str())),
+            SlotConfig::Endpoint(_) => None,
+        })
     }
 }
 

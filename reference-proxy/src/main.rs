@@ -14,5 +14,5 @@ struct Cli {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    command::run(Cli::parse().arguments).await
+    command::run(Cli::parse().arguments, &[]).await
 }

@@ -277,7 +277,7 @@ impl Running {
         self.back.stop(LAST_WORDS).await;
         drop(self.cut_off);
         let routes = self.table.routes().clone();
-        futures::future::join_all(routes.upstreams().iter().map(|upstream| upstream.end_process())).await;
+        routes.end_processes().await;
         counts
     }
 }

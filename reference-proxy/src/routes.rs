@@ -4,6 +4,7 @@ use crate::{
     config::{Config, Limits, Rule},
     upstream::Upstream,
 };
+use futures::future::join_all;
 use prism_interfaces::Namespace;
 use std::{collections::HashMap, sync::Arc};
 
@@ -59,17 +60,7 @@ pub(crate) struct Routes {
 impl Routes {
     /// Builds the rules; upstreams that `before` has with the same configuration go on as they are.
     pub(crate) fn build(config: &Config, before: Option<&Self>) -> Self {
-        let upstreams: Vec<Arc<Upstream>> = config
-            .upstreams
-            .iter()
-            .map(|wanted| {
-                let kept = before
-                    .into_iter()
-                    .flat_map(|before| &before.upstreams)
-                    .find(|upstream| upstream.config() == wanted);
-                kept.map_or_else(|| Upstream::start(wanted.clone()), Arc::clone)
-            })
-            .collect();
+        let upstreams = upstreams(config, before);
         let mut all: Vec<Arc<Route>> = config
             .namespaces
             .iter()
@@ -132,6 +123,46 @@ impl Routes {
     pub(crate) fn max_header_bytes(&self) -> u32 {
         self.max_header_bytes
     }
+
+    /// Ends the processes of all upstreams: none before those that stand on it.
+    pub(crate) async fn end_processes(&self) {
+        let mut left: Vec<&Arc<Upstream>> = self.upstreams.iter().collect();
+        while !left.is_empty() {
+            let carries = |upstream: &Arc<Upstream>| {
+                left.iter().any(|other| other.under().iter().any(|(_, under)| Arc::ptr_eq(under, upstream)))
+            };
+            let (later, now): (Vec<&Arc<Upstream>>, Vec<&Arc<Upstream>>) =
+                left.iter().partition(|upstream| carries(upstream));
+            join_all(now.iter().map(|upstream| upstream.end_process())).await;
+            left = later;
+        }
+    }
+}
+
+/// Upstreams that `before` has with the same configuration go on as they are, unless something that they stand on is
+/// another one now.
+fn upstreams(config: &Config, before: Option<&Routes>) -> Vec<Arc<Upstream>> {
+    let mut built: HashMap<&str, Arc<Upstream>> = HashMap::new();
+    // What others stand on comes first. A checked configuration has no circles, so every round builds one at least.
+    for _ in &config.upstreams {
+        for wanted in &config.upstreams {
+            if built.contains_key(wanted.name.as_str()) {
+                continue;
+            }
+            let under =
+                wanted.stands_on().map(|(slot, name)| Some((slot.to_owned(), Arc::clone(built.get(name)?))));
+            let Some(under) = under.collect::<Option<Vec<_>>>() else { continue };
+            let same = |upstream: &&Arc<Upstream>| {
+                upstream.config() == wanted
+                    && upstream.under().len() == under.len()
+                    && upstream.under().iter().zip(&under).all(|(left, right)| Arc::ptr_eq(&left.1, &right.1))
+            };
+            let kept = before.into_iter().flat_map(|before| &before.upstreams).find(same).map(Arc::clone);
+            let upstream = kept.unwrap_or_else(|| Upstream::start(wanted.clone(), under));
+            built.insert(&wanted.name, upstream);
+        }
+    }
+    config.upstreams.iter().filter_map(|wanted| built.remove(wanted.name.as_str())).collect()
 }
 
 #[cfg(test)]
@@ -179,6 +210,23 @@ mod tests {
         assert!(Arc::ptr_eq(&before.upstreams[0], &after.upstreams[0]));
         let namespace = |name| Namespace::new(name).expect("a name");
         assert!(after.find(&namespace("a")).is_none() && after.find(&namespace("b")).is_some());
+    }
+
+    #[tokio::test]
+    async fn a_pattern_is_another_one_where_what_it_stands_on_is() {
+        let build = |comment: &str, u: &str, before: Option<&Routes>| {
+            let text = format!(
+                "{comment}listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\nupstreams:\n  \
+                 a: {{ pattern: keyvalue, slots: {{ store: u }} }}\n  u: {{ endpoint: 'unix:{u}' }}\nnamespaces: []\n"
+            );
+            Routes::build(&Config::parse("test", &text).expect("a good configuration"), before)
+        };
+        let before = build("", "/nowhere", None);
+        let moved = build("# A line above.\n", "/nowhere", Some(&before));
+        let other = build("", "/elsewhere", Some(&before));
+        let same = |after: &Routes| Arc::ptr_eq(&before.upstreams[0], &after.upstreams[0]);
+        assert_eq!(before.upstreams[0].config().name, "a");
+        assert!(same(&moved) && !same(&other));
     }
 
     #[tokio::test]

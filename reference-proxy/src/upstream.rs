@@ -6,6 +6,7 @@
 
 mod connect;
 mod keeper;
+mod pattern;
 mod process;
 mod state;
 
@@ -17,12 +18,13 @@ use crate::{
     refusal::{Refusal, reason},
 };
 use arc_swap::ArcSwapOption;
+use process::{Readiness, Supervisor};
 use state::Slots;
 use std::sync::{
     Arc, Mutex, PoisonError,
     atomic::{AtomicUsize, Ordering},
 };
-use tokio::task::JoinHandle;
+use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::Code;
 
@@ -30,7 +32,13 @@ use tonic::Code;
 #[derive(Debug)]
 pub(crate) struct Upstream {
     config: UpstreamConfig,
+    /// Where it is reached.
+    address: UpstreamAddress,
+    /// What it stands on, by slot.
+    under: Vec<(String, Arc<Upstream>)>,
     shared: Arc<Shared>,
+    /// How its process is, where the upstream is one of the proxy's.
+    readiness: Option<watch::Receiver<Readiness>>,
     /// Where the upstream is a process of the proxy's.
     supervisor: Mutex<Option<JoinHandle<()>>>,
     stop: DropGuard,
@@ -73,20 +81,24 @@ impl Drop for Ticket {
 }
 
 impl Upstream {
-    /// Starts its keepers.
-    pub(crate) fn start(config: UpstreamConfig) -> Arc<Self> {
+    /// Starts its keepers, and its process where it is one; `under` is what it stands on, by slot.
+    pub(crate) fn start(config: UpstreamConfig, under: Vec<(String, Arc<Self>)>) -> Arc<Self> {
         let stop = CancellationToken::new();
         // Keepers connect to where the process listens; what it is told and shown as stays as it is written.
         let mut kept = config.clone();
         let mut readiness = None;
-        let mut supervisor = None;
-        if let UpstreamAddress::Process(process) = &config.endpoint {
-            let started = process::Supervisor::new(process.clone(), &config);
-            let (address, known) = (started.address(), started.readiness());
-            kept.endpoint = address;
-            readiness = Some(known);
-            supervisor = Some(tokio::spawn(started.run(stop.clone())));
-        }
+        let started = match &config.endpoint {
+            UpstreamAddress::Process(process) => Some(Supervisor::of_process(process.clone(), &config)),
+            UpstreamAddress::Pattern(pattern) => {
+                Some(Supervisor::of_pattern(pattern.clone(), &config, under.clone()))
+            }
+            UpstreamAddress::Tcp(_) | UpstreamAddress::Unix(_) => None,
+        };
+        let supervisor = started.map(|started| {
+            kept.endpoint = started.address();
+            readiness = Some(started.readiness());
+            tokio::spawn(started.run(stop.clone()))
+        });
         let shared = Arc::new(Shared {
             connections: (0..config.connections).map(|_| Connection::default()).collect(),
             turn: AtomicUsize::new(0),
@@ -99,7 +111,28 @@ impl Upstream {
                 stop.run_until_cancelled(keeper.run()).await;
             });
         }
-        Arc::new(Self { config, shared, supervisor: Mutex::new(supervisor), stop: stop.drop_guard() })
+        let (supervisor, stop) = (Mutex::new(supervisor), stop.drop_guard());
+        Arc::new(Self { config, address: kept.endpoint, under, shared, readiness, supervisor, stop })
+    }
+
+    /// Where it is reached, as a URI.
+    pub(crate) fn uri(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// What it stands on, by slot.
+    pub(crate) fn under(&self) -> &[(String, Arc<Self>)] {
+        &self.under
+    }
+
+    /// Waits until its process serves, if it is one of the proxy's; the error says why it does not.
+    async fn serves(&self) -> Result<(), String> {
+        let Some(mut readiness) = self.readiness.clone() else { return Ok(()) };
+        match readiness.wait_for(|readiness| *readiness != Readiness::Starting).await.as_deref() {
+            Ok(Readiness::Failed(why)) => Err(why.clone()),
+            Ok(_) => Ok(()),
+            Err(_) => Err("it has ended".to_owned()),
+        }
     }
 
     /// Ends its process, if it is one of the proxy's, gently and then surely.
@@ -122,7 +155,7 @@ impl Upstream {
     }
 
     /// Changes whenever [`Upstream::snapshot`] does.
-    pub(crate) fn changes(&self) -> tokio::sync::watch::Receiver<u64> {
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
         self.shared.slots.changes()
     }
 

@@ -3,7 +3,7 @@
 use crate::{
     driver::{
         Budget, CommandDriver, DriverProcess, Ending as _, Stopping, Supervised, Watch,
-        bring_up::{Before, bring_up, explain},
+        bring_up::{Before, PROBE, bring_up, explain},
     },
     pattern::Composed,
     proxied::{Front, Proxied, ProxyCommand},
@@ -11,7 +11,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use prism_interfaces::Endpoint;
-use prism_suites::{Bench, Failure, FreshInstance, Instances, client::Lifecycle};
+use prism_suites::{Bench, Failure, FreshInstance, Instances, Seam, client::Lifecycle};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
@@ -124,7 +124,7 @@ impl TargetInstances {
     /// Puts the one instance that there is back into service.
     pub(crate) async fn revive(&self) -> Result<(), String> {
         let shared = self.direct();
-        let _ = Lifecycle::new(shared.clone()).stop().await;
+        let _ = Lifecycle::new(shared.layer(Seam::namespace(PROBE))).stop().await;
         bring_up(&shared, &self.settings, Before::Anything).await.map_err(|status| explain(&status))
     }
 
@@ -312,7 +312,7 @@ impl CaseInstances {
             }
             Kind::Elsewhere(endpoint) => {
                 // The engine runs such cases alone, and revives the driver afterwards.
-                match Lifecycle::new(endpoint.clone()).stop().await {
+                match Lifecycle::new(endpoint.layer(Seam::namespace(PROBE))).stop().await {
                     Ok(()) => endpoint.clone(),
                     Err(status) if status.code() == Code::FailedPrecondition => endpoint.clone(),
                     Err(status) => {

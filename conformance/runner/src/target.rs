@@ -3,7 +3,7 @@
 use crate::{
     driver::{
         CommandDriver,
-        bring_up::{Before, bring_up_patiently, explain},
+        bring_up::{Before, PROBE, bring_up_patiently, explain},
     },
     instances::TargetInstances,
     pattern::Composed,
@@ -78,9 +78,6 @@ pub struct TargetSpec {
     /// The proxy that every call of a case goes through; `None` for none.
     pub proxy: Option<ProxyCommand>,
 }
-
-/// The namespace of what is asked before any case.
-const PROBE: &str = "prism-probe";
 
 /// How many round trips are measured.
 const PROBES: usize = 15;

@@ -17,8 +17,18 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("prism-sqlite", &["prism-interfaces", "prism-driver-kit"]),
     ("prism-redis", &["prism-interfaces", "prism-driver-kit"]),
     ("prism-mutants", &["prism-interfaces"]),
-    // The proxy sees the contract and no backend; its tests run its suite.
-    ("prism-proxy", &["prism-interfaces", "prism-yaml", "prism-process", "prism-proxy-suite"]),
+    // The proxy sees the contract and no backend, and knows what patterns take; its tests run its suite.
+    (
+        "prism-proxy",
+        &[
+            "prism-interfaces",
+            "prism-yaml",
+            "prism-process",
+            "prism-slots",
+            "prism-patterns",
+            "prism-proxy-suite",
+        ],
+    ),
     ("prism-proxy-suite", &["prism-interfaces", "prism-clauses", "prism-proxy"]),
     ("prism-slots", &["prism-interfaces", "prism-yaml"]),
     // A pattern sees what is in its slots and no backend.

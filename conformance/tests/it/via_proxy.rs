@@ -41,6 +41,18 @@ fn what_holds_directly_holds_through_the_proxy() {
 }
 
 #[test]
+fn patterns_are_reached_through_the_proxy_as_a_way_of_their_own() {
+    let tool = Tool::new();
+    let arguments = ["run", "--pattern", "keyvalue[store=memstore]", "--via-proxy", "--effort", "quick"];
+    let cases = ["--case", "keyvalue_basic/*", "--case", "pattern_*"];
+    tool.run(&[&arguments[..], &cases].concat()).exits(0).says("keyvalue[store=memstore] via proxy");
+    let report = report(&tool);
+    let [direct, proxied] = report.targets.as_slice() else { panic!("two targets") };
+    assert_eq!((direct.route, proxied.route), (Route::Direct, Route::Proxy));
+    assert!(proxied.counts == direct.counts && !proxied.cases.is_empty(), "{:?}", proxied.counts);
+}
+
+#[test]
 fn instances_of_a_case_s_own_are_behind_proxies_too() {
     let tool = Tool::new();
     let arguments = ["run", "--backend", "sqlite", "--via-proxy=only", "--interface", "lifecycle"];

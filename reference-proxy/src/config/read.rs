@@ -2,6 +2,7 @@
 
 use super::{
     Config, Limits, NamespaceConfig, Problems, ProcessConfig, Rate, Rule, UpstreamAddress, UpstreamConfig,
+    pattern::{self, Edge},
     problems,
 };
 use http::Uri;
@@ -75,8 +76,11 @@ fn root(checker: &mut Checker<'_>, document: &Node) -> Option<Config> {
                 "add an upstream with its endpoint",
             );
         }
-        let mut read: Vec<UpstreamConfig> =
-            entries.iter().filter_map(|field| upstream(checker, field)).collect();
+        let mut edges = Vec::new();
+        let names = known.as_deref().unwrap_or_default();
+        let read = entries.iter().filter_map(|field| upstream(checker, field, names, &mut edges));
+        let mut read: Vec<UpstreamConfig> = read.collect();
+        pattern::circles(checker, &edges);
         read.sort_by(|left, right| left.name.cmp(&right.name));
         Some(read)
     });
@@ -116,10 +120,19 @@ fn address(checker: &mut Checker<'_>, node: &Node, what: &str) -> Option<SocketA
     parsed
 }
 
-fn upstream(checker: &mut Checker<'_>, Field { name, key, node }: Field<'_>) -> Option<UpstreamConfig> {
+fn upstream(
+    checker: &mut Checker<'_>,
+    Field { name, key, node }: Field<'_>,
+    names: &[String],
+    edges: &mut Vec<Edge>,
+) -> Option<UpstreamConfig> {
     const KEYS: &[&str] = &[
         "endpoint",
         "command",
+        "pattern",
+        "slots",
+        "parameters",
+        "shutdown_timeout",
         "settings",
         "env",
         "connections",
@@ -132,30 +145,39 @@ fn upstream(checker: &mut Checker<'_>, Field { name, key, node }: Field<'_>) -> 
         checker.report(key, "an upstream has an empty name", "empty name", "give it a name");
     }
     let fields = checker.record(node, &what, KEYS, "endpoint: http://127.0.0.1:9001")?;
-    let endpoint = match (fields.node("command"), fields.node("endpoint")) {
-        (Some(command), None) => process(checker, command, &fields),
-        (Some(_), Some(node)) => {
-            checker.report(
-                node.span,
-                format!("{what} has `endpoint` and `command`"),
-                "one too many",
-                "keep `endpoint` for an upstream that runs, or `command` for one that the proxy starts",
-            );
+    let kinds = ["command", "endpoint", "pattern"];
+    let given: Vec<Field<'_>> = fields.iter().filter(|field| kinds.contains(&field.name)).collect();
+    for (kind, names) in [("command", &["settings", "env"][..]), ("pattern", &pattern::KEYS)] {
+        if given.iter().any(|field| field.name == kind) {
+            continue;
+        }
+        for name in names {
+            if let Some(node) = fields.node(name) {
+                checker.report(
+                    node.span,
+                    format!("`{name}` stands without `{kind}`"),
+                    "means nothing alone",
+                    format!("add `{kind}`, or remove this"),
+                );
+            }
+        }
+    }
+    let endpoint = match given.as_slice() {
+        [Field { name: "command", node, .. }] => process(checker, node, &fields),
+        [Field { name: "pattern", node, .. }] => pattern::read(checker, name, node, &fields, names, edges),
+        [Field { node, .. }] => endpoint(checker, node),
+        [] => {
+            checker.required(&fields, "endpoint", &what, "endpoint: http://127.0.0.1:9001");
             None
         }
-        (None, _) => {
-            for name in ["settings", "env"] {
-                if let Some(node) = fields.node(name) {
-                    checker.report(
-                        node.span,
-                        format!("`{name}` stands without `command`"),
-                        "means nothing alone",
-                        "an upstream that runs already is set up by whoever started it; remove this",
-                    );
-                }
-            }
-            let field = checker.required(&fields, "endpoint", &what, "endpoint: http://127.0.0.1:9001");
-            field.and_then(|Field { node, .. }| endpoint(checker, node))
+        [first, second, ..] => {
+            checker.report(
+                first.node.span,
+                format!("{what} has `{}` and `{}`", first.name, second.name),
+                "one too many",
+                "keep `endpoint` for an upstream that runs, `command` for a driver that the proxy starts, or `pattern`",
+            );
+            None
         }
     };
     let connections = match fields.node("connections") {
@@ -225,7 +247,7 @@ fn process(checker: &mut Checker<'_>, node: &Node, fields: &Fields<'_>) -> Optio
     Some(UpstreamAddress::Process(ProcessConfig { command, settings, env, folder }))
 }
 
-fn endpoint(checker: &mut Checker<'_>, node: &Node) -> Option<UpstreamAddress> {
+pub(super) fn endpoint(checker: &mut Checker<'_>, node: &Node) -> Option<UpstreamAddress> {
     let text = checker.text(node, "`endpoint`", "http://127.0.0.1:9001")?;
     if let Some(path) = text.strip_prefix("unix:")
         && path.starts_with('/')

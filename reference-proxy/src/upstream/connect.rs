@@ -65,7 +65,9 @@ pub(super) async fn connect(config: &UpstreamConfig) -> io::Result<(Sender, Driv
             handshake(UnixStream::connect(path).await?, Authority::from_static("localhost")).await
         }
         // Keepers are given the address that the process listens at.
-        UpstreamAddress::Process(_) => Err(io::Error::other("the process has no address")),
+        UpstreamAddress::Process(_) | UpstreamAddress::Pattern(_) => {
+            Err(io::Error::other("the process has no address"))
+        }
     }
 }
 

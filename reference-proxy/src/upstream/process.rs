@@ -1,9 +1,14 @@
 //! An upstream that is a process of the proxy's: started, brought to life, watched, and started again when it ends.
 
-use crate::config::{ProcessConfig, UpstreamAddress, UpstreamConfig};
-use prism_interfaces::lifecycle::v1::{InitializeRequest, StartRequest, lifecycle_client::LifecycleClient};
+use super::{Upstream, pattern};
+use crate::config::{PatternConfig, ProcessConfig, UpstreamAddress, UpstreamConfig};
+use prism_interfaces::{
+    contract::v1::Reason,
+    fault,
+    lifecycle::v1::{InitializeRequest, StartRequest, lifecycle_client::LifecycleClient},
+};
 use prism_process::{RunningProcess, Spawn, find_program, free_port, lines::with_lines};
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 use tempfile::TempDir;
 use tokio::{
     sync::watch,
@@ -31,28 +36,36 @@ pub(super) enum Readiness {
     Failed(String),
 }
 
+/// How long a process that is no pattern has to end when it is asked to.
+const END_WITHIN: Duration = Duration::from_secs(5);
+
 /// Keeps one process.
 pub(super) struct Supervisor {
     name: String,
     process: ProcessConfig,
+    /// Where it is a pattern.
+    pattern: Option<PatternConfig>,
+    /// What it stands on, by slot; held until its process has ended, so that they end after it.
+    under: Vec<(String, Arc<Upstream>)>,
     backoff: (Duration, Duration),
     place: Result<Place, String>,
     readiness: watch::Sender<Readiness>,
 }
 
 /// Where the process listens, and works if the configuration is no file.
-struct Place {
-    folder: TempDir,
+pub(super) struct Place {
+    pub(super) folder: TempDir,
     /// `None` where it listens at `address`.
     socket: Option<PathBuf>,
     /// As the process is told: `127.0.0.1:port`, or `unix:/path`.
-    told: String,
+    pub(super) told: String,
 }
 
 impl Place {
-    fn new(process: &ProcessConfig) -> std::io::Result<Self> {
+    fn new(process: &ProcessConfig, is_pattern: bool) -> std::io::Result<Self> {
         let folder = tempfile::tempdir()?;
-        if process.command.iter().chain(process.env.values()).any(|text| text.contains("{socket}")) {
+        let mut texts = process.command.iter().chain(process.env.values());
+        if is_pattern || texts.any(|text| text.contains("{socket}")) {
             let socket = folder.path().join("driver.sock");
             let told = format!("unix:{}", socket.display());
             return Ok(Self { folder, socket: Some(socket), told });
@@ -70,11 +83,37 @@ impl Place {
 }
 
 impl Supervisor {
-    pub(super) fn new(process: ProcessConfig, config: &UpstreamConfig) -> Self {
-        let place = Place::new(&process).map_err(|error| format!("no place for a process: {error}"));
+    pub(super) fn of_process(process: ProcessConfig, config: &UpstreamConfig) -> Self {
+        Self::new(process, None, config, Vec::new())
+    }
+
+    pub(super) fn of_pattern(
+        pattern: PatternConfig,
+        config: &UpstreamConfig,
+        under: Vec<(String, Arc<Upstream>)>,
+    ) -> Self {
+        let process = ProcessConfig {
+            command: pattern::command(&pattern),
+            settings: pattern.parameters.clone(),
+            env: std::collections::BTreeMap::new(),
+            folder: None,
+        };
+        Self::new(process, Some(pattern), config, under)
+    }
+
+    fn new(
+        process: ProcessConfig,
+        pattern: Option<PatternConfig>,
+        config: &UpstreamConfig,
+        under: Vec<(String, Arc<Upstream>)>,
+    ) -> Self {
+        let place = Place::new(&process, pattern.is_some());
+        let place = place.map_err(|error| format!("no place for a process: {error}"));
         Self {
             name: config.name.clone(),
             process,
+            pattern,
+            under,
             backoff: (config.backoff_first, config.backoff_max),
             place,
             readiness: watch::Sender::new(Readiness::Starting),
@@ -110,10 +149,7 @@ impl Supervisor {
                     let how = tokio::select! {
                         how = process.ended() => how,
                         () = stop.cancelled() => {
-                            if let Err(error) = process.stop().await {
-                                tracing::warn!(upstream = self.name, error, "the process was left behind");
-                            }
-                            return;
+                            return self.end(&process).await;
                         }
                     };
                     if since.elapsed() >= self.backoff.1 {
@@ -134,13 +170,39 @@ impl Supervisor {
         }
     }
 
+    /// Asks the process to end, and kills it when it does not.
+    async fn end(&self, process: &RunningProcess) {
+        // A pattern drains, and bounds that itself.
+        let patience = self.pattern.as_ref().map_or(END_WITHIN, pattern::ends_within);
+        match process.stop_within(patience).await {
+            Ok(()) => {
+                let how = process.exit_status().unwrap_or_default();
+                tracing::info!(upstream = self.name, how, "the process has ended");
+            }
+            Err(error) => tracing::warn!(upstream = self.name, error, "the process was left behind"),
+        }
+    }
+
     /// Starts the process and brings it to life; what does not come to life is killed.
     async fn start(&self) -> Result<RunningProcess, String> {
         let place = self.place.as_ref().map_err(Clone::clone)?;
+        for (slot, under) in &self.under {
+            under.serves().await.map_err(|why| {
+                format!("the upstream `{}` in its slot `{slot}` does not serve: {why}", under.config().name)
+            })?;
+        }
         let name = &self.process.command[0];
         let search = std::env::var("PATH").unwrap_or_default();
         let program = find_program(name, self.process.folder.as_deref(), &search)?;
-        let arguments: Vec<String> = self.process.command[1..].iter().map(|text| place.fill(text)).collect();
+        if let Some(socket) = &place.socket {
+            // One that was killed has left it behind.
+            let _ = std::fs::remove_file(socket);
+        }
+        let mut arguments: Vec<String> =
+            self.process.command[1..].iter().map(|text| place.fill(text)).collect();
+        if let Some(pattern) = &self.pattern {
+            arguments.extend(pattern::arguments(pattern, &self.under, place)?);
+        }
         let mut env: std::collections::BTreeMap<String, String> =
             self.process.env.iter().map(|(name, value)| (name.clone(), place.fill(value))).collect();
         env.insert("PRISM_ADDRESS".to_owned(), place.told.clone());
@@ -153,7 +215,10 @@ impl Supervisor {
             how = process.ended() => format!("{name} {how} before it served"),
             lives = timeout(START_WITHIN, self.bring_to_life(place)) => match lives {
                 Ok(Ok(())) => return Ok(process),
-                Ok(Err(status)) => format!("{name} does not start: {}: {}", status.code(), status.message()),
+                Ok(Err(status)) => {
+                    let at = self.pattern.as_ref().map_or(String::new(), |pattern| format!("{}: ", pattern.place.0));
+                    format!("{at}{name} does not start: {}: {}", status.code(), status.message())
+                }
                 Err(_) => format!("{name} did not answer at {} within {START_WITHIN:?}", place.told),
             },
         };
@@ -175,7 +240,11 @@ impl Supervisor {
                 Err(_) => sleep(ASK_EVERY).await,
             }
         };
-        let lives = |status: &Status| matches!(status.code(), Code::FailedPrecondition | Code::Unimplemented);
+        let unfit = Reason::BindingInvalid.as_str_name();
+        let lives = |status: &Status| {
+            matches!(status.code(), Code::FailedPrecondition | Code::Unimplemented)
+                && fault::reason(status).is_none_or(|reason| reason != unfit)
+        };
         let settings = self.process.settings.clone().into_iter().collect();
         match client.initialize(InitializeRequest { settings }).await {
             Err(status) if lives(&status) => return Ok(()),

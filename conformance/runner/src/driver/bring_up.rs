@@ -12,6 +12,9 @@ use tonic::{Code, Status};
 /// The first pause between two attempts to start a driver, and the longest.
 const PAUSES: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(500)];
 
+/// The namespace of what is asked before any case, where it needs one.
+pub(crate) const PROBE: &str = "prism-probe";
+
 /// Whether an instance is known to be new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Before {
@@ -27,7 +30,9 @@ pub(crate) async fn bring_up(
     settings: &BTreeMap<String, String>,
     before: Before,
 ) -> Result<(), Status> {
-    let lifecycle = Lifecycle::new(endpoint.layer(Seam::bare()));
+    // What somebody else runs may be behind a proxy, which routes by the namespace.
+    let seam = if before == Before::Anything { Seam::namespace(PROBE) } else { Seam::bare() };
+    let lifecycle = Lifecycle::new(endpoint.layer(seam));
     let tolerate = |result: Result<(), Status>| match result {
         Err(status) if before == Before::Anything && status.code() == Code::FailedPrecondition => Ok(()),
         other => other,
