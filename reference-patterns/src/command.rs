@@ -100,6 +100,7 @@ async fn serve(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     // What cannot be listened on is told before anything is waited for; calls are taken when it has started.
     let listening = listen(&config.listen).await?;
+    tracing::info!(pattern = pattern.name, address = listening.address, "asks what is in its slots");
     let slots = tokio::select! {
         slots = bind(pattern, &config) => slots?,
         _ = terminate.recv() => return Ok(withdrawn(&config.listen)),

@@ -103,27 +103,17 @@ fn document_of(checker: &mut Checker<'_>, document: &Node, pattern: &PatternSpec
             endpoint_of(checker, slot, what, listen.as_ref())
         })
     });
-    let parameters = match fields.get("parameters") {
-        Some(field) => given::parameters(checker, field, &pattern.parameters),
-        None => BTreeMap::new(),
-    };
     let whole = checker.first_line(document.span);
-    match start {
-        Some(true) => {
-            let at = fields.get("parameters").map_or(whole, |field| field.key);
-            given::required(checker, at, &pattern.parameters, &parameters);
-        }
-        Some(false) => {
-            if let Some(field) = fields.get("parameters") {
-                checker.report(
-                    field.key,
-                    "`parameters` stands with `start: false`",
-                    "means nothing here",
-                    "whoever calls Initialize gives the parameters; remove one of the two",
-                );
-            }
-        }
-        None => {}
+    let written = fields.get("parameters");
+    let missing = start.filter(|start| *start).map(|_| written.map_or(whole, |field| field.key));
+    let parameters = given::parameters(checker, written, &pattern.parameters, missing);
+    if let (Some(false), Some(field)) = (start, written) {
+        checker.report(
+            field.key,
+            "`parameters` stands with `start: false`",
+            "means nothing here",
+            "whoever calls Initialize gives the parameters; remove one of the two",
+        );
     }
     let mut duration = |name: &str, or: Duration| match fields.node(name) {
         Some(node) => checker.duration(node, &format!("`{name}`")),

@@ -7,11 +7,13 @@
 //! - [`shards`]: a plan, divided into groups for separate machines.
 //! - [`driver`]: drivers that are processes of the run, or endpoints of somebody else.
 //! - [`pattern`]: patterns over the drivers of backends, as targets.
+//! - [`bridge`]: an endpoint of this process on a socket, for one that is another process.
 //! - [`proxied`]: the way to a driver through a proxy.
 //! - [`target`]: a driver that runs.
 //! - [`engine`]: the plan, carried out.
 //! - [`execute`]: one case, from its first call to its outcome.
 
+pub mod bridge;
 mod digests;
 pub mod driver;
 pub mod engine;

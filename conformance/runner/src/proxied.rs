@@ -4,6 +4,7 @@
 //! driver can be behind it, and one that is started again stays behind the same proxy.
 
 use crate::{
+    bridge::Bridge,
     driver::{Ending, Stopping, channel},
     lines::with_lines,
     process::{RunningProcess, Spawn},
@@ -20,12 +21,7 @@ use std::{
     time::Duration,
 };
 use tempfile::TempDir;
-use tokio::{
-    net::UnixListener,
-    task::AbortHandle,
-    time::{Instant, sleep},
-};
-use tokio_stream::wrappers::UnixListenerStream;
+use tokio::time::{Instant, sleep};
 
 /// How long a proxy may take from its start to the line that says where it listens.
 const READY_WITHIN: Duration = Duration::from_secs(30);
@@ -55,7 +51,7 @@ pub(crate) struct Proxied {
     process: RunningProcess,
     endpoint: Endpoint,
     /// Serves the instance to it.
-    bridge: AbortHandle,
+    bridge: Bridge,
     asked_to_end: AtomicBool,
     _workdir: TempDir,
 }
@@ -86,15 +82,8 @@ impl Proxied {
         let cannot = |what: &str, error: std::io::Error| format!("cannot be started: {what}: {error}");
         let workdir = tempfile::tempdir().map_err(|error| cannot("no temporary folder", error))?;
         let socket = workdir.path().join("driver.sock");
-        let listener = UnixListener::bind(&socket).map_err(|error| cannot("no socket", error))?;
-        let incoming = UnixListenerStream::new(listener);
-        let serving = tokio::spawn(async move {
-            let served = prism_driver_kit::serve_incoming(instance, incoming, std::future::pending()).await;
-            if let Err(error) = served {
-                tracing::warn!(%error, "the driver is no longer served to the proxy");
-            }
-        });
-        let bridge = serving.abort_handle();
+        let bridge = Bridge::open(instance, &socket, "the driver behind the proxy");
+        let bridge = bridge.map_err(|error| cannot("no socket", error))?;
         let config = workdir.path().join("proxy.yaml");
         std::fs::write(&config, configuration(&socket)).map_err(|error| cannot("no configuration", error))?;
         let mut arguments = command.arguments.clone();
@@ -142,13 +131,7 @@ impl Ending for Proxied {
         if let Err(error) = self.process.stop().await {
             tracing::warn!(error, "a proxy was left behind");
         }
-        self.bridge.abort();
-    }
-}
-
-impl Drop for Proxied {
-    fn drop(&mut self) {
-        self.bridge.abort();
+        self.bridge.close();
     }
 }
 

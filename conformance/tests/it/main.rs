@@ -14,6 +14,7 @@ mod expectations;
 mod guarded_endpoint;
 mod interrupted;
 mod odd_driver;
+mod pattern_process;
 mod pattern_upstream;
 mod patterns;
 #[path = "../shared/python.rs"]

@@ -51,19 +51,27 @@ pub fn slots<'n, T>(
     slots
 }
 
-/// Reads a mapping of parameters: unknown ones, and values that are of another kind or out of bounds, are told.
+/// Reads a mapping of parameters, where there is one: unknown ones, and values that are of another kind or out of bounds,
+/// are told; and, at `missing`, those that have to be given and are not.
 pub fn parameters(
     checker: &mut Checker<'_>,
-    field: Field<'_>,
+    field: Option<Field<'_>>,
     specs: &[ParameterSpec],
+    missing: Option<Span>,
 ) -> BTreeMap<String, Given<String>> {
     let known: Vec<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
     let mut parameters = BTreeMap::new();
-    let Some(fields) = checker.record(field.node, "`parameters`", &known, "parameters: { max_retries: 3 }")
-    else {
-        return parameters;
+    let example = "parameters: { max_retries: 3 }";
+    let fields = match field {
+        Some(field) => {
+            let Some(fields) = checker.record(field.node, "`parameters`", &known, example) else {
+                return parameters;
+            };
+            Some(fields)
+        }
+        None => None,
     };
-    for field in fields.iter() {
+    for field in fields.iter().flat_map(prism_yaml::Fields::iter) {
         let Some(spec) = specs.iter().find(|spec| spec.name == field.name) else { continue };
         let Value::Text(text) = &field.node.value else {
             checker.text(field.node, &format!("`{}`", field.name), "3");
@@ -79,22 +87,16 @@ pub fn parameters(
         }
         parameters.insert(field.name.to_owned(), Given { value: text.clone(), span: field.node.span });
     }
-    parameters
-}
-
-/// Tells every parameter that has to be given and is not; `at` is where.
-pub fn required(
-    checker: &mut Checker<'_>,
-    at: Span,
-    specs: &[ParameterSpec],
-    given: &BTreeMap<String, Given<String>>,
-) {
-    for spec in specs.iter().filter(|spec| spec.required && !given.contains_key(&spec.name)) {
-        checker.report(
-            at,
-            format!("the parameter `{}` is missing", spec.name),
-            format!("it is {}", spec.description),
-            format!("add `parameters: {{ {}: … }}`", spec.name),
-        );
+    let is_given = |name: &str| fields.as_ref().is_some_and(|fields| fields.get(name).is_some());
+    for spec in specs.iter().filter(|spec| spec.required && !is_given(&spec.name)) {
+        if let Some(at) = missing {
+            checker.report(
+                at,
+                format!("the parameter `{}` is missing", spec.name),
+                format!("it is {}", spec.description),
+                format!("add `parameters: {{ {}: … }}`", spec.name),
+            );
+        }
     }
+    parameters
 }

@@ -3,7 +3,7 @@
 use super::{PatternConfig, SlotConfig, UpstreamAddress};
 use prism_slots::given;
 use prism_yaml::{Checker, Field, Fields, Node, Span, Value, nearest, quoted};
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 /// The keys that an upstream has for this alone.
 pub(super) const KEYS: [&str; 3] = ["slots", "parameters", "shutdown_timeout"];
@@ -45,11 +45,7 @@ pub(super) fn read(
             slot(checker, upstream, field, what, upstreams, edges)
         })
     });
-    let parameters = match fields.get("parameters") {
-        Some(field) => given::parameters(checker, field, &spec.parameters),
-        None => BTreeMap::new(),
-    };
-    given::required(checker, name.span, &spec.parameters, &parameters);
+    let parameters = given::parameters(checker, fields.get("parameters"), &spec.parameters, Some(name.span));
     let shutdown_timeout = match fields.node("shutdown_timeout") {
         Some(node) => checker.duration(node, "`shutdown_timeout`"),
         None => Some(SHUTDOWN_TIMEOUT),

@@ -5,6 +5,7 @@
 
 use super::PatternCommand;
 use crate::{
+    bridge::Bridge,
     driver::channel,
     lines::with_lines,
     process::{RunningProcess, Spawn},
@@ -15,11 +16,9 @@ use prism_suites::{BoundSlots, Failure, PatternProcess};
 use std::{collections::BTreeMap, fmt::Write as _, io, path::Path, time::Duration};
 use tempfile::TempDir;
 use tokio::{
-    net::{UnixListener, UnixStream},
-    task::AbortHandle,
+    net::UnixStream,
     time::{Instant, sleep},
 };
-use tokio_stream::wrappers::UnixListenerStream;
 
 /// How long a pattern may take from its start to listening.
 const READY_WITHIN: Duration = Duration::from_secs(30);
@@ -35,7 +34,7 @@ struct Started {
     process: RunningProcess,
     endpoint: Endpoint,
     /// Serve the slots to it.
-    bridges: Vec<AbortHandle>,
+    _bridges: Vec<Bridge>,
     _workdir: TempDir,
 }
 
@@ -54,15 +53,8 @@ pub(super) async fn start(
     let mut config = format!("listen: \"unix:{}\"\nstart: false\nslots:\n", listen.display());
     for (index, (slot, endpoint)) in slots.into_iter().enumerate() {
         let socket = path(&format!("{index}.sock"));
-        let listener = UnixListener::bind(&socket).map_err(|error| cannot("no socket", error))?;
-        let incoming = UnixListenerStream::new(listener);
-        let serving = tokio::spawn(async move {
-            let served = prism_driver_kit::serve_incoming(endpoint, incoming, std::future::pending()).await;
-            if let Err(error) = served {
-                tracing::warn!(%error, "a slot is no longer served to the pattern");
-            }
-        });
-        bridges.push(serving.abort_handle());
+        let bridge = Bridge::open(endpoint, &socket, "what is bound to a slot");
+        bridges.push(bridge.map_err(|error| cannot("no socket", error))?);
         let _ = writeln!(config, "  {slot}: {{ endpoint: \"unix:{}\" }}", socket.display());
     }
     let file = path("pattern.yaml");
@@ -82,7 +74,7 @@ pub(super) async fn start(
     listening(&listen, &process).await?;
     let builder = tonic::transport::Endpoint::from_shared(format!("unix:{}", listen.display()))
         .map_err(|error| format!("cannot be reached: {error}"))?;
-    Ok(Box::new(Started { process, endpoint: channel(builder), bridges, _workdir: workdir }))
+    Ok(Box::new(Started { process, endpoint: channel(builder), _bridges: bridges, _workdir: workdir }))
 }
 
 /// Waits until its socket takes connections.
@@ -136,13 +128,5 @@ impl PatternProcess for Started {
 
     fn log(&self) -> Vec<String> {
         self.process.logs()
-    }
-}
-
-impl Drop for Started {
-    fn drop(&mut self) {
-        for bridge in &self.bridges {
-            bridge.abort();
-        }
     }
 }
