@@ -69,7 +69,7 @@ enum Command {
     /// Say what changed from one run to another; the exit code is a gate.
     #[command(after_help = diff::EXAMPLES)]
     Diff(DiffArgs),
-    /// Run everything that a backend declares, and certify it where all of it holds.
+    /// Run everything that a backend or a pattern declares, and certify it where all of it holds.
     #[command(after_help = certify::EXAMPLES)]
     Certify(CertifyArgs),
     /// Check a certificate without a network, and say what has become stale.
@@ -457,8 +457,11 @@ pub struct DiffArgs {
 #[derive(Debug, Clone, Args)]
 pub struct CertifyArgs {
     /// The backend (its default set-ups), or backend@set-up.
-    #[arg(long, value_name = "NAME", required_unless_present = "new_key")]
+    #[arg(long, value_name = "NAME", required_unless_present_any = ["pattern", "new_key"])]
     pub backend: Option<String>,
+    /// Instead of a backend: a pattern (every binding that is tried), or one binding as `list` shows it.
+    #[arg(long, value_name = "NAME", conflicts_with = "backend")]
+    pub pattern: Option<String>,
     /// The certificate to write.
     #[arg(long, value_name = "FILE", required_unless_present = "new_key")]
     pub output: Option<PathBuf>,
@@ -466,7 +469,7 @@ pub struct CertifyArgs {
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
     /// Make a key that only its owner can read, and FILE.pub for `verify`; nothing is run.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["backend", "output", "key"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["backend", "pattern", "output", "key"])]
     pub new_key: Option<PathBuf>,
     /// Where backends are declared.
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! Certificates: what a conformant run proves of one backend, in a form that shows whether anybody changed it.
+//! Certificates: what a conformant run proves of one backend or pattern, in a form that shows whether anybody changed it.
 //!
 //! A file is one line of [canonical](mod@canonical) JSON with three members: the [`Certificate`], the SHA-256 of its
 //! canonical form, and, where a key was given, an Ed25519 signature over that form. Whoever holds the file needs nothing
@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use content::{
-    Certificate, CertifiedCase, CertifiedInterface, CertifiedRun, CertifiedTarget, NotCertifiable,
+    Certificate, CertifiedCase, CertifiedInterface, CertifiedRun, CertifiedTarget, Kind, NotCertifiable,
 };
 pub use key::{BadKey, PublicKey, SigningKey};
 pub use read::{BadCertificate, SignedBy, Verified, read};

@@ -204,8 +204,35 @@ pub struct TargetPlanned {
     /// Further claims, such as `consistency: linearizable`.
     #[serde(default)]
     pub guarantees: BTreeMap<String, String>,
+    /// What it is composed of, if it is a pattern; absent in logs of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub composed: Option<Composed>,
     /// The cases, in the order in which they are reported.
     pub cases: Vec<PlannedCase>,
+}
+
+/// A pattern over one binding of its slots.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Composed {
+    /// The parameters that it is run with, beside its defaults.
+    pub parameters: BTreeMap<String, String>,
+    /// What is in its slots, in their order; slots that are empty or the application's are left out.
+    pub slots: Vec<FilledSlot>,
+}
+
+/// A slot with what is in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FilledSlot {
+    /// The slot.
+    pub slot: String,
+    /// The backend, as registered.
+    pub backend: String,
+    /// Its set-up.
+    pub setup: String,
+    /// What the backend claims to serve.
+    pub declared: Vec<DeclaredInterface>,
+    /// Its further claims.
+    pub guarantees: BTreeMap<String, String>,
 }
 
 impl TargetPlanned {

@@ -134,6 +134,7 @@ impl<'a> Fold<'a> {
                     status,
                     declared: plan.declared.clone(),
                     guarantees: plan.guarantees.clone(),
+                    composed: plan.composed.clone(),
                     counts: cases.iter().map(|case| case.outcome).collect(),
                     level: target_level(&interfaces),
                     interfaces,

@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{
-    ClauseInfo, DeclaredInterface, Digests, Failure, Host, PlanReference, Provision, Route, seed_text,
+    ClauseInfo, Composed, DeclaredInterface, Digests, Failure, Host, PlanReference, Provision, Route,
+    seed_text,
 };
 use crate::exit::Verdict;
 use crate::expectation::{ExpectationReport, ExpectedHere};
@@ -121,6 +122,9 @@ pub struct TargetReport {
     pub declared: Vec<DeclaredInterface>,
     /// Its further claims.
     pub guarantees: BTreeMap<String, String>,
+    /// What it is composed of, if it is a pattern.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub composed: Option<Composed>,
     /// How many of its cases have which outcome.
     pub counts: Counts,
     /// The level of the whole target: the lowest of the interfaces that it declares; none if one of them has none.

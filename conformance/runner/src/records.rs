@@ -1,12 +1,21 @@
 //! What the event log is told of targets and cases.
 
-use crate::{plan::PlannedTarget, registry::DriverSpec, servers::TargetServers, target::Target};
-use prism_interfaces::{Clause, Level, catalogue, lifecycle::v1::InterfaceDescription, traits::Declaration};
+use crate::{
+    plan::PlannedTarget,
+    registry::{BoundBackend, DriverSpec},
+    servers::TargetServers,
+    target::Target,
+};
+use prism_interfaces::{
+    Clause, Level, catalogue,
+    lifecycle::v1::InterfaceDescription,
+    traits::{Declaration, Traits},
+};
 use prism_reports::{
     Outcome,
     event::{
-        CaseFinished, ClauseInfo, ClauseLevel, DeclaredInterface, Described, DescribedInterface, PlannedCase,
-        Provision, TargetPlanned, TargetReady,
+        CaseFinished, ClauseInfo, ClauseLevel, Composed, DeclaredInterface, Described, DescribedInterface,
+        FilledSlot, PlannedCase, Provision, TargetPlanned, TargetReady,
     },
 };
 use prism_suites::{Case, Kind};
@@ -50,21 +59,15 @@ pub(crate) fn not_measurable(target: &Target, case: &Case, why: &str) -> CaseFin
 
 /// A target as the log has it.
 pub fn planned(target: &PlannedTarget) -> TargetPlanned {
-    let Declaration { interfaces, guarantees } = &target.backend.declaration;
     TargetPlanned {
         target: target.label.clone(),
         backend: target.backend.name.clone(),
         setup: target.setup.name.clone(),
         required: target.required,
         route: target.route,
-        declared: interfaces
-            .iter()
-            .map(|(id, traits)| DeclaredInterface {
-                interface: id.clone(),
-                traits: traits.iter().map(|(name, value)| (name.to_owned(), value)).collect(),
-            })
-            .collect(),
-        guarantees: guarantees.iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        declared: declared(&target.backend.declaration),
+        guarantees: guarantees(&target.backend.declaration),
+        composed: composed(target),
         cases: target
             .cases
             .iter()
@@ -78,6 +81,34 @@ pub fn planned(target: &PlannedTarget) -> TargetPlanned {
             })
             .collect(),
     }
+}
+
+fn declared(declaration: &Declaration) -> Vec<DeclaredInterface> {
+    let of = |(id, traits): (&String, &Traits)| DeclaredInterface {
+        interface: id.clone(),
+        traits: traits.iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+    };
+    declaration.interfaces.iter().map(of).collect()
+}
+
+fn guarantees(declaration: &Declaration) -> BTreeMap<String, String> {
+    declaration.guarantees.iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// What a pattern is composed of.
+fn composed(target: &PlannedTarget) -> Option<Composed> {
+    let DriverSpec::Pattern(composition) = &target.backend.driver else { return None };
+    let slot = |bound: &BoundBackend| FilledSlot {
+        slot: bound.slot.clone(),
+        backend: bound.backend.name.clone(),
+        setup: bound.setup.name.clone(),
+        declared: declared(&bound.backend.declaration),
+        guarantees: guarantees(&bound.backend.declaration),
+    };
+    Some(Composed {
+        parameters: composition.pattern.certify.clone(),
+        slots: composition.slots.iter().map(slot).collect(),
+    })
 }
 
 pub(crate) fn ready(

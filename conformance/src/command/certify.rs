@@ -2,13 +2,15 @@
 
 use crate::{
     cli::{CertifyArgs, ReportFormat, RunArgs, SelectionArgs, TIMEOUT_SECONDS},
-    command::{Trouble, run, say},
+    command::{Trouble, planned, registry, run, say},
 };
 use prism_reports::{
     certificate::{self, Certificate, SigningKey},
     exit, exit_code,
 };
+use prism_runner::{Selection, registry::DriverSpec};
 use std::{
+    collections::BTreeSet,
     fs::OpenOptions,
     io::Write,
     path::{Path, PathBuf},
@@ -17,28 +19,29 @@ use std::{
 
 /// Shown by `certify --help`.
 pub const EXAMPLES: &str = "\
-Every case of every declared interface is run, in every default set-up of the backend, and what is not conformant gets no
-certificate. Known failures can be excused (--expect); the certificate says which, and its levels are lower for it.
+Every case of every declared interface is run, in every default set-up of the backend, or over every binding of the
+pattern or the one that is named, and what is not conformant gets no certificate. Known failures can be excused (--expect); the certificate says which, and its levels are lower for it.
 
 Examples:
   prism-conformance certify --new-key signing-key.pem
   prism-conformance certify --backend redis --output redis.certificate.json --key signing-key.pem
+  prism-conformance certify --pattern 'keyvalue[store=redis]' --output keyvalue.certificate.json --key signing-key.pem
   prism-conformance verify redis.certificate.json --public-key signing-key.pem.pub
 
 Exit codes:
   0  conformant, and the certificate is written
   1  non-conformant: no certificate
   2  bad usage, a mistake in a file, or a key that is none
-  3  incomplete, or the server of the backend is not there: no certificate
+  3  incomplete, or a server of the backend or beneath the pattern is not there: no certificate
   4  nothing was measured: no certificate";
 
-/// Makes a key, or runs a backend and certifies it.
+/// Makes a key, or runs a backend or a pattern and certifies it.
 pub fn certify(args: &CertifyArgs) -> Result<ExitCode, Trouble> {
     if let Some(path) = &args.new_key {
         return new_key(path);
     }
-    let (Some(backend), Some(output)) = (&args.backend, &args.output) else {
-        return Err(Trouble::usage("certify needs --backend and --output, or --new-key"));
+    let Some(output) = &args.output else {
+        return Err(Trouble::usage("certify needs --output with --backend or --pattern, or --new-key alone"));
     };
     let key = args.key.as_deref().map(read_key).transpose()?;
     // Found out before anything runs.
@@ -48,15 +51,16 @@ pub fn certify(args: &CertifyArgs) -> Result<ExitCode, Trouble> {
             output.display()
         )));
     }
+    let required = required(args)?;
     let report = run::carry_out(&RunArgs {
         registry: args.registry.clone(),
         selection: SelectionArgs {
-            backend: vec![backend.clone()],
-            pattern: Vec::new(),
+            backend: args.backend.iter().cloned().collect(),
+            pattern: args.pattern.iter().cloned().collect(),
             interface: Vec::new(),
             case: Vec::new(),
         },
-        require: vec![backend.clone()],
+        require: required,
         provision: args.provision,
         seed: args.seed,
         effort: None,
@@ -74,7 +78,8 @@ pub fn certify(args: &CertifyArgs) -> Result<ExitCode, Trouble> {
         format: ReportFormat::Terminal,
         baseline: None,
     })?;
-    let name = backend.split('@').next().unwrap_or(backend);
+    let asked = args.backend.as_ref().or(args.pattern.as_ref()).map_or("", String::as_str);
+    let name = asked.split(['@', '[']).next().unwrap_or(asked);
     let issued_at = jiff::Timestamp::now().round(jiff::Unit::Second).unwrap_or_default().to_string();
     match Certificate::of(&report, name, &issued_at) {
         Ok(certificate) => {
@@ -95,6 +100,31 @@ pub fn certify(args: &CertifyArgs) -> Result<ExitCode, Trouble> {
             Err(trouble)
         }
     }
+}
+
+/// The backends without which the run is incomplete: the one that is certified, or every one beneath the pattern.
+fn required(args: &CertifyArgs) -> Result<Vec<String>, Trouble> {
+    let Some(pattern) = &args.pattern else { return Ok(args.backend.iter().cloned().collect()) };
+    // What is certified has a name, and not whatever a star matches today.
+    if pattern.contains('*') {
+        return Err(Trouble::usage(format!(
+            "--pattern {pattern}: a certificate is of a pattern (`keyvalue`) or of one binding (`keyvalue[store=redis]`)"
+        )));
+    }
+    let selection = Selection { patterns: vec![pattern.clone()], ..Selection::default() };
+    let targets = planned(&registry(&args.registry)?, &selection)?;
+    let names: BTreeSet<String> = targets
+        .iter()
+        .filter_map(|target| match &target.backend.driver {
+            DriverSpec::Pattern(composition) => Some(composition),
+            _ => None,
+        })
+        // With the set-up, because a backend by itself means every default one.
+        .flat_map(|composition| {
+            composition.slots.iter().map(|bound| format!("{}@{}", bound.backend.name, bound.setup.name))
+        })
+        .collect();
+    Ok(names.into_iter().collect())
 }
 
 fn folder_of(file: &Path) -> PathBuf {

@@ -7,7 +7,7 @@ use crate::{
 };
 use prism_interfaces::catalogue;
 use prism_reports::{
-    certificate::{self, Certificate, Now, PublicKey, SignedBy, Verified},
+    certificate::{self, Certificate, Kind, Now, PublicKey, SignedBy, Verified},
     escape,
     event::TargetPlanned,
     exit,
@@ -71,8 +71,8 @@ pub fn verify(args: &VerifyArgs) -> Result<ExitCode, Trouble> {
         max_age_days: args.max_age,
         contract_revision: catalogue::REVISION.to_owned(),
         digests: digests(&ReferencePatterns),
-        declared: declared(&registry, &certified.backend),
-        driver_version: driver_version(&registry, &certified.backend),
+        declared: declared(&registry, certified),
+        driver_version: driver_version(&registry, certified),
     };
     let stale = certificate::stale(certified, &now);
     print(&told(&verified, &now, &stale))?;
@@ -85,24 +85,44 @@ fn read_key(path: &Path) -> Result<PublicKey, Trouble> {
     PublicKey::from_pem(&text).map_err(|error| unusable(error.to_string()))
 }
 
-/// What the backend declares today, by set-up; nothing where it is not registered.
-fn declared(registry: &Registry, backend: &str) -> BTreeMap<String, TargetPlanned> {
-    let Some(known) = registry.find(backend) else { return BTreeMap::new() };
-    let backends = known.setups.iter().map(|setup| format!("{backend}@{}", setup.name)).collect();
-    let targets = planned(registry, &Selection { backends, ..Selection::default() }).unwrap_or_default();
+/// What the backend declares today, by set-up, or the pattern, by binding; nothing where it is not registered.
+fn declared(registry: &Registry, certified: &Certificate) -> BTreeMap<String, TargetPlanned> {
+    let name = &certified.backend;
+    let selection = match certified.kind {
+        Kind::Backend => {
+            let Some(known) = registry.find(name) else { return BTreeMap::new() };
+            let backends = known.setups.iter().map(|setup| format!("{name}@{}", setup.name)).collect();
+            Selection { backends, ..Selection::default() }
+        }
+        Kind::Pattern if is_pattern(registry, name) => {
+            Selection { patterns: vec![name.clone()], ..Selection::default() }
+        }
+        Kind::Pattern => return BTreeMap::new(),
+    };
+    let targets = planned(registry, &selection).unwrap_or_default();
     targets.iter().map(|target| (target.setup.name.clone(), record_of(target))).collect()
 }
 
-/// A built-in driver has the version of the program that it is a part of; of others nothing is known without a call.
-fn driver_version(registry: &Registry, backend: &str) -> Option<String> {
-    let driver = &registry.find(backend)?.driver;
-    matches!(driver, DriverSpec::Builtin(_)).then(|| env!("CARGO_PKG_VERSION").to_owned())
+fn is_pattern(registry: &Registry, name: &str) -> bool {
+    registry.patterns().iter().any(|pattern| pattern.name == name)
+}
+
+/// A built-in driver has the version of the program that it is a part of, and so has a pattern; of others nothing is known
+/// without a call.
+fn driver_version(registry: &Registry, certified: &Certificate) -> Option<String> {
+    let name = &certified.backend;
+    let builtin = match certified.kind {
+        Kind::Backend => matches!(registry.find(name)?.driver, DriverSpec::Builtin(_)),
+        Kind::Pattern => is_pattern(registry, name),
+    };
+    builtin.then(|| env!("CARGO_PKG_VERSION").to_owned())
 }
 
 fn told(verified: &Verified, now: &Now, stale: &[String]) -> String {
     let certified = &verified.certificate;
     let word = if stale.is_empty() { "VALID" } else { "VALID, AND STALE" };
-    let mut lines = vec![format!("{word}: {}", certified.backend)];
+    let pattern = if certified.kind == Kind::Pattern { "pattern " } else { "" };
+    let mut lines = vec![format!("{word}: {pattern}{}", certified.backend)];
     lines.extend(stale.iter().map(|what| format!("  - {what}")));
     let days = certified.age_days(now.at).unwrap_or_default();
     lines.push(format!("issued    {}, {days} days ago", certified.issued_at));
@@ -122,10 +142,13 @@ fn told(verified: &Verified, now: &Now, stale: &[String]) -> String {
         let server = target.server_version.as_deref().map(|version| format!(", server {version}"));
         let images = target.images.iter().map(|image| format!(", {} {}", image.name, image.digest));
         let cases = target.cases.iter().filter(|case| case.outcome.proves()).count();
+        let slots = target.composed.iter().flat_map(|composed| &composed.slots);
+        let slots = slots.map(|slot| format!(", over {} ({}) as {}", slot.backend, slot.setup, slot.slot));
         lines.push(format!(
-            "target    {}: {level}, {cases} of {} cases held{}{}",
+            "target    {}: {level}, {cases} of {} cases held{}{}{}",
             target.target,
             target.cases.len(),
+            slots.collect::<String>(),
             server.unwrap_or_default(),
             images.collect::<String>()
         ));

@@ -80,10 +80,43 @@ fn a_certificate_is_made_checked_and_grows_stale() {
 }
 
 #[test]
+fn a_pattern_is_certified_over_a_binding() {
+    let tool = Tool::new();
+    let certify = |pattern: &str| {
+        tool.run(&["certify", "--pattern", pattern, "--output", "pattern.json", "--seed", "1"])
+    };
+    certify("keyvalue[store=memstore]").exits(0).complains("the certificate is pattern.json, not signed");
+    let verified = tool.run(&["verify", "pattern.json"]).exits(0).says("VALID: pattern keyvalue");
+    let verified = verified.says("target    keyvalue[store=memstore]: ");
+    verified.says("cases held, over memstore (virtual-clock) as store");
+    let text = tool.read("pattern.json");
+    assert!(
+        text.contains("\"kind\":\"pattern\"") && text.contains("\"composed\":{\"parameters\":"),
+        "{text}"
+    );
+    assert!(text.contains("\"id\":\"pattern_keyvalue/"), "its own cases are in it: {text}");
+    tool.file("pattern.json", &text.replacen("\"kind\":\"pattern\",", "", 1));
+    tool.run(&["verify", "pattern.json"]).exits(1).says("NOT VALID");
+
+    // Whatever is in a slot has to be there, and a star is no name.
+    certify("keyvalue[store=redis]").exits(3).complains("no certificate");
+    std::fs::remove_dir_all(tool.path().join("prism-report")).expect("the report");
+    for pattern in ["keyvalue[*]", "*", "keyvalue[store=*]"] {
+        certify(pattern).exits(2).complains("a certificate is of a pattern");
+    }
+    certify("keyvalue[store=rediss]").exits(2).complains("did you mean `keyvalue[store=redis]`?");
+    certify("keyvalu").exits(2).complains("did you mean `keyvalue`?");
+    let both = ["certify", "--pattern", "keyvalue", "--backend", "memstore", "--output", "both.json"];
+    tool.run(&both).exits(2).complains("cannot be used with");
+    tool.run(&["certify", "--pattern", "keyvalue"]).exits(2).complains("--output");
+    assert!(!tool.path().join("prism-report").exists(), "nothing was run, so nothing is written");
+}
+
+#[test]
 fn nothing_weakens_a_certificate() {
     let tool = Tool::new();
     mine(&tool, "4KiB");
-    for option in ["--case", "--interface", "--effort", "--pattern", "--case-timeout"] {
+    for option in ["--case", "--interface", "--effort", "--plan", "--case-timeout"] {
         certify(&tool, &[option, "quick"]).exits(2).complains("unexpected argument");
     }
     certify(&tool, &["--fail-fast"]).exits(2);

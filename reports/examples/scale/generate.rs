@@ -75,6 +75,7 @@ pub(crate) fn run(targets: usize, cases: usize) -> Vec<Event> {
             setup,
             declared: declared.collect(),
             guarantees: [("consistency".to_owned(), "linearizable".to_owned())].into(),
+            composed: None,
             cases: planned.collect(),
         }));
         push(EventKind::TargetReady(TargetReady {

@@ -6,19 +6,22 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::event::{DeclaredInterface, Digests, Host, Route, ServerImage};
+use crate::event::{Composed, DeclaredInterface, Digests, Host, Route, ServerImage};
 use crate::exit::{Verdict, incomplete_because};
 use crate::expectation::{Expectation, ExpectationReport};
 use crate::model::{CaseReport, InterfaceSummary, Level, Provenance, Report, TargetReport, TargetStatus};
 use crate::outcome::Outcome;
 
-/// What a run proves of one backend.
+/// What a run proves of one backend, or of one pattern over the bindings that were run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Certificate {
     /// [`FORMAT`](super::FORMAT).
     pub format: String,
-    /// The backend, as registered.
+    /// Whether it is of a backend or of a pattern; left out where it is of a backend.
+    #[serde(default, skip_serializing_if = "Kind::is_backend")]
+    pub kind: Kind,
+    /// The backend or the pattern, as registered.
     pub backend: String,
     /// When it was issued, as RFC 3339.
     pub issued_at: String,
@@ -28,10 +31,29 @@ pub struct Certificate {
     pub digests: Digests,
     /// The run.
     pub run: CertifiedRun,
-    /// The backend in each set-up that was run.
+    /// The backend in each set-up, or the pattern over each binding, that was run; of the backends in the slots nothing is
+    /// certified but that the pattern holds over them.
     pub targets: Vec<CertifiedTarget>,
     /// The known failures that were excused; empty if none was.
     pub expectations: Vec<Expectation>,
+}
+
+/// What a certificate can be of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A backend, in its set-ups.
+    #[default]
+    Backend,
+    /// A pattern, over bindings of its slots.
+    Pattern,
+}
+
+impl Kind {
+    /// Whether it is the one that goes without saying.
+    pub fn is_backend(&self) -> bool {
+        *self == Self::Backend
+    }
 }
 
 /// How it was proven.
@@ -53,13 +75,13 @@ pub struct CertifiedRun {
     pub host: Host,
 }
 
-/// A backend in a set-up.
+/// A backend in a set-up, or a pattern over a binding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CertifiedTarget {
     /// Names the target in the run.
     pub target: String,
-    /// The set-up.
+    /// The set-up; of a pattern the binding, such as `store=redis`.
     pub setup: String,
     /// How it was reached.
     pub route: Route,
@@ -79,6 +101,9 @@ pub struct CertifiedTarget {
     pub declared: Vec<DeclaredInterface>,
     /// Its further claims.
     pub guarantees: BTreeMap<String, String>,
+    /// What a pattern is composed of, with what was declared of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub composed: Option<Composed>,
     /// The lowest level of what it declares; none if an interface has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<Level>,
@@ -136,7 +161,7 @@ pub enum NotCertifiable {
 }
 
 impl Certificate {
-    /// What a report proves of a backend, issued at a time given as RFC 3339.
+    /// What a report proves of a backend or of a pattern, issued at a time given as RFC 3339.
     pub fn of(report: &Report, backend: &str, issued_at: &str) -> Result<Self, NotCertifiable> {
         if report.verdict != Verdict::Conformant {
             let mut reasons = incomplete_because(report);
@@ -161,9 +186,11 @@ impl Certificate {
         if targets.is_empty() {
             return Err(NotCertifiable::Weakened(format!("{backend} is not in it")));
         }
+        let kind = if targets[0].composed.is_some() { Kind::Pattern } else { Kind::Backend };
         let excused = |known: &&ExpectationReport| known.excused > 0;
         Ok(Self {
             format: super::FORMAT.to_owned(),
+            kind,
             backend: backend.to_owned(),
             issued_at: issued_at.to_owned(),
             contract_revision: run.contract_revision.clone(),
@@ -192,6 +219,13 @@ impl Certificate {
             return Some("it certifies nothing".to_owned());
         }
         for target in &self.targets {
+            let composed = target.composed.as_ref();
+            if composed.is_some() != (self.kind == Kind::Pattern) {
+                return Some(format!("{} is not what the certificate is of", target.target));
+            }
+            if composed.is_some_and(|composed| composed.slots.is_empty()) {
+                return Some(format!("{} has nothing in its slots", target.target));
+            }
             let fine = |case: &&CertifiedCase| {
                 case.outcome.proves() || matches!(case.outcome, Outcome::ExpectedFail | Outcome::NotMeasured)
             };
@@ -253,6 +287,7 @@ fn target(target: &TargetReport) -> Result<CertifiedTarget, NotCertifiable> {
         driver_version: provision.driver_version.clone(),
         declared: target.declared.clone(),
         guarantees: target.guarantees.clone(),
+        composed: target.composed.clone(),
         level: target.level,
         interfaces: target.interfaces.iter().filter(declared).map(level).collect(),
         cases: target.cases.iter().map(case).collect(),

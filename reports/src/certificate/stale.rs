@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Certificate;
-use crate::event::{DeclaredInterface, Digests, TargetPlanned};
+use super::{Certificate, Kind};
+use crate::event::{Composed, DeclaredInterface, Digests, TargetPlanned};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
@@ -20,7 +20,7 @@ pub struct Now {
     pub contract_revision: String,
     /// The contract and the suite of today.
     pub digests: Digests,
-    /// What the backend declares today, by set-up; empty if it is not known here.
+    /// What the backend declares today, by set-up, or the pattern, by binding; empty if it is not known here.
     pub declared: BTreeMap<String, TargetPlanned>,
     /// The version of the driver of today, where that is known.
     pub driver_version: Option<String>,
@@ -48,9 +48,15 @@ pub fn stale(certificate: &Certificate, now: &Now) -> Vec<String> {
                 if target.guarantees != today.guarantees {
                     stale.push(format!("{name} declares other guarantees now"));
                 }
+                if let (Some(then), Some(today)) = (&target.composed, &today.composed) {
+                    stale.extend(composed_otherwise(then, today).map(|what| format!("{name} {what}")));
+                }
             }
             None if now.declared.is_empty() => {}
-            None => stale.push(format!("{} has no set-up {} any more", certificate.backend, target.setup)),
+            None => stale.push(match certificate.kind {
+                Kind::Backend => format!("{} has no set-up {} any more", certificate.backend, target.setup),
+                Kind::Pattern => format!("{} is not run over {} any more", certificate.backend, target.setup),
+            }),
         }
         if let (Some(then), Some(today)) = (&target.driver_version, &now.driver_version)
             && then != today
@@ -78,6 +84,30 @@ impl Certificate {
     pub fn age_days(&self, now: Timestamp) -> Option<i64> {
         age(self, now)
     }
+}
+
+/// What has become of a pattern over a binding.
+fn composed_otherwise<'a>(then: &'a Composed, today: &'a Composed) -> impl Iterator<Item = String> + 'a {
+    let parameters = then.parameters != today.parameters;
+    let parameters = parameters.then(|| "is run with other parameters now".to_owned());
+    let slots = then.slots.iter().flat_map(|old| {
+        let place = format!("over {} in its slot {}", old.backend, old.slot);
+        // The binding names the backends, so that what is in a slot is there today as well.
+        let Some(new) = today.slots.iter().find(|new| new.slot == old.slot && new.backend == old.backend)
+        else {
+            return vec![format!("is not run {place} any more")];
+        };
+        let mut changes: Vec<String> =
+            differences(&old.declared, &new.declared).map(|what| format!("{place}, which {what}")).collect();
+        if old.guarantees != new.guarantees {
+            changes.push(format!("{place}, which declares other guarantees now"));
+        }
+        if old.setup != new.setup {
+            changes.push(format!("{place}, of which the set-up is {} now, and was {}", new.setup, old.setup));
+        }
+        changes.into_iter().map(|change| format!("was proven {change}")).collect()
+    });
+    parameters.into_iter().chain(slots)
 }
 
 fn differences<'a>(

@@ -108,8 +108,11 @@ pub(super) fn nothing_twice(parts: &[Part<'_>]) -> Result<(), MergeError> {
             return twice(format!("group {group}"), first, part.file);
         }
         for target in &part.planned {
-            let claims =
-                text(&(&target.backend, &target.setup, target.route, &target.declared, &target.guarantees));
+            let (backend, setup) = (&target.backend, &target.setup);
+            let claims = text(&(
+                (backend, setup, target.route),
+                (&target.declared, &target.guarantees, &target.composed),
+            ));
             if let Some((of_left, left)) = targets.get(target.target.as_str())
                 && *of_left != claims
             {

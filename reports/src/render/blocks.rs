@@ -81,6 +81,7 @@ mod tests {
             provision: None,
             declared: vec![DeclaredInterface { interface: interface.into(), traits: BTreeMap::new() }],
             guarantees: BTreeMap::new(),
+            composed: None,
             counts: Counts::default(),
             interfaces: vec![InterfaceSummary {
                 interface: interface.into(),

@@ -156,6 +156,7 @@ mod tests {
             provision: None,
             declared: Vec::new(),
             guarantees: BTreeMap::new(),
+            composed: None,
             counts: counts.clone(),
             interfaces: vec![InterfaceSummary { interface, declared: true, counts, level }],
             level: None,

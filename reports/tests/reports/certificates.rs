@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use prism_reports::certificate::{
-    self, BadCertificate, Certificate, NotCertifiable, Now, PublicKey, SignedBy, SigningKey, canonical,
+    self, BadCertificate, Certificate, Kind, NotCertifiable, Now, PublicKey, SignedBy, SigningKey, canonical,
 };
-use prism_reports::event::{DeclaredInterface, Digests, EventKind, TargetPlanned};
+use prism_reports::event::{Composed, DeclaredInterface, Digests, EventKind, FilledSlot, TargetPlanned};
 use prism_reports::{Event, Outcome, Report, Verdict, certificate_schema};
 
 use crate::fixture;
@@ -261,4 +261,105 @@ fn keys_are_those_of_other_tools() {
         assert!(SigningKey::from_pem(bad).is_err(), "{bad}");
     }
     assert!(PublicKey::from_pem(private).is_err());
+}
+
+/// A conformant run of a pattern over memstore.
+fn of_pattern(change: impl FnOnce(&mut Vec<Event>)) -> Report {
+    good(|events| {
+        for event in events.iter_mut() {
+            match &mut event.kind {
+                EventKind::TargetPlanned(plan) => {
+                    let (declared, guarantees) = (plan.declared.clone(), plan.guarantees.clone());
+                    (plan.target, plan.backend, plan.setup) =
+                        ("prefix[store=memstore]".into(), "prefix".into(), "store=memstore".into());
+                    let (slot, backend, setup) = ("store".into(), "memstore".into(), "embedded".into());
+                    plan.composed = Some(Composed {
+                        parameters: BTreeMap::from([("key_prefix".into(), "p/".into())]),
+                        slots: vec![FilledSlot { slot, backend, setup, declared, guarantees }],
+                    });
+                }
+                EventKind::TargetReady(ready) => ready.target = "prefix[store=memstore]".into(),
+                EventKind::CaseFinished(case) => case.target = "prefix[store=memstore]".into(),
+                _ => {}
+            }
+        }
+        change(events);
+    })
+}
+
+#[test]
+fn a_pattern_is_certified_with_what_is_in_its_slots() {
+    let certificate = Certificate::of(&of_pattern(|_| {}), "prefix", ISSUED).unwrap();
+    assert_eq!((certificate.kind, certificate.backend.as_str()), (Kind::Pattern, "prefix"));
+    let composed = certificate.targets[0].composed.clone().unwrap();
+    assert_eq!(composed.slots[0].backend, "memstore");
+    let text = certificate::write(&certificate, Some(&key()));
+    assert_eq!(read(&text, None).unwrap().certificate, certificate);
+    let schema = serde_json::from_str(&certificate_schema()).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    assert!(validator.is_valid(&serde_json::from_str(&text).unwrap()), "{text}");
+
+    // What it is of is in what is signed, and has to be there.
+    for wrong in [
+        Certificate { kind: Kind::Backend, ..certificate.clone() },
+        {
+            let mut empty = certificate.clone();
+            empty.targets[0].composed = Some(Composed::default());
+            empty
+        },
+        Certificate { kind: Kind::Pattern, ..self::certificate() },
+    ] {
+        let refused = read(&certificate::write(&wrong, Some(&key())), None).unwrap_err();
+        assert!(matches!(refused, BadCertificate::Contradiction(_)), "{refused}");
+    }
+    let narrowed = of_pattern(|events| {
+        if let EventKind::RunStarted(run) = &mut events[0].kind {
+            run.narrowed = BTreeMap::from([("prefix[store=redis]".into(), Vec::new())]);
+        }
+    });
+    let refused = Certificate::of(&narrowed, "prefix", ISSUED).unwrap_err();
+    assert!(matches!(refused, NotCertifiable::Weakened(_)), "{refused}");
+
+    let today = |change: &dyn Fn(&mut TargetPlanned)| {
+        let mut planned =
+            fixture::planned("prefix[store=memstore]", "store=memstore", &["keyvalue_basic"], Vec::new());
+        planned.declared.clone_from(&certificate.targets[0].declared);
+        planned.composed = Some(composed.clone());
+        change(&mut planned);
+        let now = Now {
+            at: at("2025-01-12T04:00:00Z"),
+            max_age_days: None,
+            contract_revision: "2025-01".into(),
+            digests: digests(),
+            declared: BTreeMap::from([(planned.setup.clone(), planned)]),
+            driver_version: None,
+        };
+        certificate::stale(&certificate, &now).join("; ")
+    };
+    let slot = |change: &dyn Fn(&mut FilledSlot)| {
+        today(&|planned| change(&mut planned.composed.as_mut().unwrap().slots[0]))
+    };
+    assert_eq!(today(&|_| {}), "");
+    let of = "prefix[store=memstore]";
+    assert_eq!(
+        today(&|planned| planned.setup = "store=x".into()),
+        "prefix is not run over store=memstore any more"
+    );
+    assert_eq!(
+        today(&|planned| planned.composed.as_mut().unwrap().parameters.clear()),
+        format!("{of} is run with other parameters now")
+    );
+    let proven = format!("{of} was proven over memstore in its slot store");
+    assert_eq!(
+        slot(&|slot| slot.declared.clear()),
+        format!("{proven}, which does not declare keyvalue_basic any more")
+    );
+    assert_eq!(
+        slot(&|slot| slot.guarantees.clear()),
+        format!("{proven}, which declares other guarantees now")
+    );
+    assert_eq!(
+        slot(&|slot| slot.setup = "file".into()),
+        format!("{proven}, of which the set-up is file now, and was embedded")
+    );
 }

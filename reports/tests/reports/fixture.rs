@@ -143,6 +143,7 @@ pub(crate) fn planned(
             })
             .collect(),
         guarantees: BTreeMap::from([("consistency".into(), "linearizable".into())]),
+        composed: None,
         cases,
     }
 }
