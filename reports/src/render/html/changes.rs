@@ -49,11 +49,13 @@ pub(super) fn write(report: &Report, since: &Since, out: &mut dyn Write) -> io::
 
 fn write_part(part: &Part, places: &Places<'_>, out: &mut dyn Write) -> io::Result<()> {
     let open = if part.worse || part.rows.len() <= OPEN { " open" } else { "" };
+    let explained = part.rows.iter().any(|row| row.because.is_some() || row.reproduce.is_some());
     writeln!(
         out,
         "<details class=\"changed\"{open}><summary><h3>{}</h3></summary>\n<table class=\"plain\"><thead><tr>\
-         <th scope=\"col\">what<th scope=\"col\">target<th scope=\"col\">change<th scope=\"col\">why<tbody>",
+         <th scope=\"col\">what<th scope=\"col\">target<th scope=\"col\">change{}<tbody>",
         Text::line(&sentence_case(&part.heading())),
+        if explained { "<th scope=\"col\">why" } else { "" },
     )?;
     for row in part.rows.iter().take(SHOWN) {
         write!(out, "<tr><th scope=\"row\">")?;
@@ -63,7 +65,10 @@ fn write_part(part: &Part, places: &Places<'_>, out: &mut dyn Write) -> io::Resu
         }
         write!(out, "<td>")?;
         link(places.target(&row.target), &row.target, out)?;
-        write!(out, "<td>{}<td>", Text::line(&row.change))?;
+        write!(out, "<td>{}", Text::line(&row.change))?;
+        if explained {
+            write!(out, "<td>")?;
+        }
         if let Some(because) = &row.because {
             write!(out, "{}", Text::line(because))?;
         }
