@@ -37,4 +37,5 @@ pub mod pattern {
     package!(consumer, "prism.pattern.consumer.v1", "The consumer pattern, and what it hands messages to.");
     package!(multicast_registry, "prism.pattern.multicast_registry.v1", "The multicast registry pattern.");
     package!(producer, "prism.pattern.producer.v1", "The producer.");
+    package!(slots, "prism.pattern.slots.v1", "What every pattern serves.");
 }

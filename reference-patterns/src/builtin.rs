@@ -38,7 +38,7 @@ macro_rules! builtin {
             name: $name,
             yaml: include_str!(concat!($folder, "/pattern.yaml")),
             path: concat!("reference-patterns/src/", $folder, "/pattern.yaml"),
-            launch: |known, slots| host(&known.spec, &known.settings, $module::$pattern, slots).endpoint(),
+            launch: |known, slots| host(&known.spec, &known.settings, $module::$pattern, slots),
             steps: $module::STEPS,
             declares: $module::declares,
             unfit: |known, slots, parameters| unfit(&known.spec, &$module::$pattern, slots, parameters),

@@ -12,6 +12,7 @@ pub mod command;
 mod config;
 pub mod consumer;
 pub mod keyvalue;
+mod metrics;
 pub mod multicast_registry;
 pub mod pattern;
 pub mod producer;

@@ -1,9 +1,11 @@
 //! What a pattern implements, and the lifecycle of a driver around it.
 
-use crate::Slots;
+use crate::{Slots, metrics::Metrics};
 use async_trait::async_trait;
 use prism_driver_kit::{Driver, DriverInfo, Host, InterfaceInfo, RunningDriver, SettingSpec, Settings};
-use prism_interfaces::{Fault, catalogue, contract::v1::Reason, lifecycle::v1::InterfaceDescription};
+use prism_interfaces::{
+    Endpoint, Fault, catalogue, contract::v1::Reason, lifecycle::v1::InterfaceDescription,
+};
 use prism_slots::{Bound, Candidate, Parameters, PatternSpec, check};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
@@ -46,14 +48,17 @@ pub trait Pattern: Send + Sync + 'static {
     async fn start(&self, start: Start) -> Result<RunningDriver, Status>;
 }
 
-/// A pattern over its slots, in state *created*: a driver like any other.
+/// A pattern over its slots, in state *created*: a driver like any other. Calls of both are counted.
 pub fn host(
     spec: &'static PatternSpec,
     settings: &'static [SettingSpec],
     pattern: impl Pattern,
     slots: Slots,
-) -> Host {
-    Host::new(PatternDriver { spec, settings, pattern, slots })
+) -> Endpoint {
+    let metrics = Metrics::default();
+    let slots = slots.through(|slot, endpoint| metrics.counting(slot, endpoint));
+    let driver = PatternDriver { spec, settings, pattern, slots, metrics: metrics.clone() };
+    metrics.counting("", Host::new(driver).endpoint())
 }
 
 struct PatternDriver<P> {
@@ -61,6 +66,7 @@ struct PatternDriver<P> {
     settings: &'static [SettingSpec],
     pattern: P,
     slots: Slots,
+    metrics: Metrics,
 }
 
 impl<P: Pattern> PatternDriver<P> {
@@ -184,6 +190,7 @@ impl<P: Pattern> Driver for PatternDriver<P> {
 
     async fn start(&self, settings: &Settings) -> Result<RunningDriver, Status> {
         let parameters = self.parameters(settings)?;
-        self.pattern.start(Start { slots: self.slots.clone(), parameters }).await
+        let running = self.pattern.start(Start { slots: self.slots.clone(), parameters }).await?;
+        Ok(self.metrics.serving(running))
     }
 }

@@ -55,6 +55,14 @@ impl Slots {
         self.0.values()
     }
 
+    /// The same with something between the pattern and every slot, told by its name.
+    pub(crate) fn through(mut self, between: impl Fn(&str, Endpoint) -> Endpoint) -> Self {
+        for slot in self.0.values_mut() {
+            slot.endpoint = between(&slot.name, slot.endpoint.clone());
+        }
+        self
+    }
+
     /// Removes what a namespace holds from every slot that is a backend.
     pub async fn drop_namespace(&self, namespace: &Namespace) -> Result<(), Status> {
         for slot in self.iter().filter(|slot| !slot.application) {

@@ -39,6 +39,11 @@ use prism_interfaces::{
         producer_client::ProducerClient,
         producer_server::{Producer, ProducerServer},
     },
+    pattern::slots::v1::{
+        GetMetricsRequest as GetCallMetrics, GetMetricsResponse as CallMetricsResponse,
+        pattern_slots_client::PatternSlotsClient,
+        pattern_slots_server::{PatternSlots, PatternSlotsServer},
+    },
     pubsub::v1::{
         pub_sub_basic_client::PubSubBasicClient,
         pub_sub_basic_server::{PubSubBasic, PubSubBasicServer},
@@ -252,6 +257,15 @@ forwarder! {
         publish_batch(PublishBatchRequest) -> PublishBatchResponse;
         flush(FlushRequest) -> FlushResponse;
         get_metrics(GetMetricsRequest) -> GetMetricsResponse;
+    }
+    streams {}
+}
+
+forwarder! {
+    /// Twists `PatternSlots`.
+    SlotsTwist, pattern_slots, SlotsForwarder, PatternSlots, PatternSlotsServer, PatternSlotsClient,
+    unary {
+        get_metrics(GetCallMetrics) -> CallMetricsResponse;
     }
     streams {}
 }

@@ -1,6 +1,7 @@
 //! An instance of a case's own, over the slots of the target or over others.
 
-use prism_interfaces::Endpoint;
+use crate::twist::looking;
+use prism_interfaces::{Endpoint, NAMESPACE_HEADER};
 use prism_suites::{BoundSlots, Context, Failure, Verdict, client::Lifecycle};
 use std::collections::BTreeMap;
 use tonic::Status;
@@ -66,6 +67,16 @@ impl Instance {
     /// Where it answers.
     pub fn endpoint(&self) -> Endpoint {
         self.endpoint.clone()
+    }
+
+    /// The same for calls in another namespace than that of the case.
+    pub fn elsewhere(&self, context: &Context) -> Endpoint {
+        let name = http::HeaderValue::from_str(context.elsewhere().namespace()).ok();
+        looking(self.endpoint(), move |request| {
+            if let Some(name) = &name {
+                request.headers_mut().insert(NAMESPACE_HEADER, name.clone());
+            }
+        })
     }
 
     /// Its lifecycle.

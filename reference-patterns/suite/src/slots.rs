@@ -1,5 +1,7 @@
 //! Cases that hold for every pattern: what Initialize makes of slots and parameters.
 
+mod metrics;
+
 use crate::{
     instance::Instance,
     twist::{Counter, hiding, unwell},
@@ -13,6 +15,12 @@ use prism_suites::{
 use tonic::Code;
 
 pub(crate) fn cases() -> Vec<Case> {
+    let mut cases = of_slots();
+    cases.extend(metrics::cases());
+    cases
+}
+
+fn of_slots() -> Vec<Case> {
     vec![
         case(
             "pattern_slots/empty_slots_are_refused",

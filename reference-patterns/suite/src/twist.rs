@@ -2,6 +2,7 @@
 
 pub mod ending;
 pub mod fault;
+pub mod tally;
 
 use async_trait::async_trait;
 use prism_interfaces::{

@@ -3,7 +3,7 @@
 use super::{DEAD_LETTERS, HANDLER, Handler, MESSAGES, QUIET, STATE, handler::summary};
 use crate::instance::{Given, Instance};
 use prism_interfaces::{
-    Endpoint, NAMESPACE_HEADER, ORDERING_KEY_HEADER,
+    Endpoint, ORDERING_KEY_HEADER,
     pattern::consumer::v1::{Counts, GetStatusRequest, GetStatusResponse, consumer_client::ConsumerClient},
 };
 use prism_suites::{
@@ -243,14 +243,4 @@ impl Consuming {
 /// `Consumer.GetStatus` of an endpoint.
 pub async fn status(endpoint: Endpoint) -> Result<GetStatusResponse, Status> {
     Ok(ConsumerClient::new(endpoint).get_status(GetStatusRequest {}).await?.into_inner())
-}
-
-/// The consumer, asked in another namespace than that of the case.
-pub fn elsewhere(context: &Context, consuming: &Consuming) -> Endpoint {
-    let name = http::HeaderValue::from_str(context.elsewhere().namespace()).ok();
-    crate::twist::looking(consuming.instance.endpoint(), move |request| {
-        if let Some(name) = &name {
-            request.headers_mut().insert(NAMESPACE_HEADER, name.clone());
-        }
-    })
 }

@@ -346,7 +346,7 @@ async fn counts_agree(context: Context) -> Verdict {
 async fn answers_in_its_namespace_alone(context: Context) -> Verdict {
     let consuming = Setup::new(&context, Handler::patient())?.start().await?;
     expect(consuming.status().await?.subscribed, "it says that it has no subscription")?;
-    let elsewhere = consuming::status(consuming::elsewhere(&context, &consuming)).await;
+    let elsewhere = consuming::status(consuming.instance.elsewhere(&context)).await;
     expect_refused("GetStatus in another namespace", elsewhere, Code::NotFound)?;
     consuming.stop().await
 }

@@ -11,8 +11,11 @@ use prism_interfaces::{
         Health, HealthCheckRequest, HealthCheckResponse, InitializeRequest, InitializeResponse,
         lifecycle_client::LifecycleClient,
     },
+    pattern::slots::v1::{
+        CallMetrics, GetMetricsRequest, GetMetricsResponse, pattern_slots_client::PatternSlotsClient,
+    },
 };
-use prism_mutants::forward::{self, BasicTwist, LifecycleTwist, like};
+use prism_mutants::forward::{self, BasicTwist, LifecycleTwist, SlotsTwist, like};
 use prism_suites::BoundSlots;
 use std::{
     collections::HashMap,
@@ -23,6 +26,62 @@ use tonic::{Code, Request, Response, Status};
 const PATTERN: &str = "keyvalue";
 
 pub(super) fn mutants() -> Vec<PatternMutant> {
+    let mut mutants = of_slots();
+    mutants.extend(of_metrics());
+    mutants
+}
+
+fn of_metrics() -> Vec<PatternMutant> {
+    let told = |id, sentence, change: fn(&mut Vec<CallMetrics>)| {
+        PatternMutant::face(id, PATTERN, sentence, move |endpoint| {
+            forward::pattern_slots(endpoint, Told(change))
+        })
+    };
+    vec![
+        told("pattern_slots/counts_no_slots", "The metrics tell nothing of the slots", |calls| {
+            calls.retain(|call| call.slot.is_empty());
+        }),
+        told("pattern_slots/counts_only_slots", "The metrics tell of the slots alone", |calls| {
+            calls.retain(|call| !call.slot.is_empty());
+        }),
+        told("pattern_slots/counts_what_went_well", "Calls that were refused are not counted", |calls| {
+            calls.retain(|call| call.code == 0);
+        }),
+        told("pattern_slots/calls_everything_ok", "Refused calls are counted as answered with OK", |calls| {
+            for call in calls.iter_mut() {
+                call.code = 0;
+            }
+        }),
+        told("pattern_slots/counts_twice", "Every call is counted twice", |calls| {
+            for call in calls.iter_mut() {
+                call.calls *= 2;
+            }
+        }),
+        told("pattern_slots/takes_no_time", "The metrics know no times", |calls| {
+            for call in calls.iter_mut() {
+                call.time = None;
+            }
+        }),
+        told("pattern_slots/tells_one_time", "Instead of their sum the time of one call is told", |calls| {
+            for call in calls {
+                if let Some(time) = &mut call.time {
+                    let one =
+                        (time.seconds * 1_000_000_000 + i64::from(time.nanos)) / call.calls.max(1) as i64;
+                    (time.seconds, time.nanos) = (one / 1_000_000_000, (one % 1_000_000_000) as i32);
+                }
+            }
+        }),
+        told("pattern_slots/in_no_order", "The metrics come in any order", |calls| calls.reverse()),
+        PatternMutant::face(
+            "pattern_slots/counts_all_namespaces_together",
+            PATTERN,
+            "The metrics are those of the instance, whatever the namespace",
+            |endpoint| forward::pattern_slots(endpoint, OfAll::default()),
+        ),
+    ]
+}
+
+fn of_slots() -> Vec<PatternMutant> {
     let face =
         |id, sentence, twist: fn(Endpoint) -> Endpoint| PatternMutant::face(id, PATTERN, sentence, twist);
     vec![
@@ -66,6 +125,42 @@ pub(super) fn mutants() -> Vec<PatternMutant> {
             face: Arc::new(|face| face),
         },
     ]
+}
+
+/// Other metrics are told.
+struct Told(fn(&mut Vec<CallMetrics>));
+
+#[tonic::async_trait]
+impl SlotsTwist for Told {
+    async fn get_metrics(
+        &self,
+        next: &Endpoint,
+        request: Request<GetMetricsRequest>,
+    ) -> Result<Response<GetMetricsResponse>, Status> {
+        let mut response = PatternSlotsClient::new(next.clone()).get_metrics(request).await?;
+        (self.0)(&mut response.get_mut().calls);
+        Ok(response)
+    }
+}
+
+/// Where a namespace has no calls, those that were told last for another.
+#[derive(Default)]
+struct OfAll(Mutex<GetMetricsResponse>);
+
+#[tonic::async_trait]
+impl SlotsTwist for OfAll {
+    async fn get_metrics(
+        &self,
+        next: &Endpoint,
+        request: Request<GetMetricsRequest>,
+    ) -> Result<Response<GetMetricsResponse>, Status> {
+        let response = PatternSlotsClient::new(next.clone()).get_metrics(request).await?.into_inner();
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !response.calls.is_empty() {
+            *last = response;
+        }
+        Ok(Response::new(last.clone()))
+    }
 }
 
 /// What should be refused with this code is answered OK.

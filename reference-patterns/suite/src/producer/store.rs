@@ -159,7 +159,7 @@ async fn records_are_tried_again(context: Context) -> Verdict {
     failing.begin();
     let call = producer.begin(named("t", "m", "m"));
     let tried = async || Ok((failing.calls() > 0).then_some(()));
-    context.eventually("an attempt to record the message", PATIENCE, tried).await?;
+    context.eventually("an attempt to record the message", IN_THE_END, tried).await?;
     failing.end();
     let answer = call.await.map_err(|error| Failure::harness(error.to_string()))?;
     published("the message whose record failed at first", answer)?;
