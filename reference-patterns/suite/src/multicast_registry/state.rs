@@ -13,9 +13,9 @@ use prism_interfaces::fault;
 use prism_suites::{
     Case, Context, Failure, Verdict, case,
     client::KeyValue,
-    expect::{expect, expect_eq, expect_value},
+    expect::{expect, expect_eq, expect_refused, expect_value},
 };
-use tonic::Status;
+use tonic::{Code, Status};
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
@@ -49,6 +49,12 @@ pub(super) fn cases() -> Vec<Case> {
             "Where the slot fails or is silent, calls fail with the slot's name, and nothing is published",
             failing_registry,
         ),
+        case(
+            "pattern_multicast_registry/corrupt_record_is_told",
+            &["MCR-03"],
+            "What is no identity under the prefix is told with its key and not passed over, until it is registered or unregistered",
+            corrupt_record_is_told,
+        ),
     ]
 }
 
@@ -57,7 +63,7 @@ async fn replicas_agree(context: Context) -> Verdict {
     one.register(identity("a").with("version", integer(1))).await?;
     expect_eq("what the other lists", other.names(None).await?, ["a"])?;
     let again = other.register(identity("a")).await;
-    super::register::refused("Register elsewhere", again, tonic::Code::AlreadyExists, "IDENTITY_EXISTS")?;
+    super::register::refused("Register elsewhere", again, Code::AlreadyExists, "IDENTITY_EXISTS")?;
     other.register(identity("a").with("version", integer(2)).replacing()).await?;
     other.register(identity("b")).await?;
     let listed = one.list(None).await?;
@@ -166,4 +172,42 @@ async fn failing_registry(context: Context) -> Verdict {
     expect_eq("the number of messages", published.count(), 0)?;
     let well = registry_over(&context, &[], "registry", |slot| slot).await?;
     expect_eq("what is registered", well.names(None).await?, Vec::<String>::new())
+}
+
+async fn corrupt_record_is_told(context: Context) -> Verdict {
+    let published = Counter::default();
+    let given = [("key_prefix", "of.a/")];
+    let registry = registry_over(&context, &given, "messaging", |slot| published.on(slot)).await?;
+    let store = KeyValue::new(slot(&context, "registry")?);
+    registry.register(identity("whole")).await?;
+    // The last one is an identity, and another than its key says.
+    let stranger = store.get("of.a/whole").await?.unwrap_or_default();
+    for (name, value) in [("empty", "".into()), ("torn", "\n\u{7f}".into()), ("another", stranger)] {
+        store.set(&format!("of.a/{name}"), value).await?;
+        let calls = [
+            ("Enumerate", registry.names(None).await.map(drop)),
+            ("Multicast", registry.send(None, "payload").await.map(drop)),
+        ];
+        for (what, answer) in calls {
+            let status = expect_refused(format!("{what} over a corrupt record"), answer, Code::DataLoss)?;
+            expect_eq(
+                format!("the reason of {what}"),
+                fault::reason(&status).as_deref(),
+                Some("BACKEND_FAILED"),
+            )?;
+            expect(
+                status.message().contains(&format!("of.a/{name}")),
+                format!("{what}: the refusal does not name the key: {}", status.message()),
+            )?;
+        }
+        if name == "torn" {
+            let answer = registry.register(identity(name)).await?;
+            expect(!answer.replaced, "a corrupt record is told to be an identity that was replaced")?;
+            registry.unregister(name).await?;
+        } else {
+            expect(!registry.unregister(name).await?, "a corrupt record is told to be registered")?;
+        }
+        expect_eq("the identities", registry.names(None).await?, ["whole"])?;
+    }
+    expect_eq("the number of messages", published.count(), 0)
 }

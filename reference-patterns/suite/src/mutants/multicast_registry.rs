@@ -1,9 +1,9 @@
 //! Mutants of the multicast registry.
 
 mod filtering;
-mod halves;
 mod listing;
 mod multicasting;
+mod records;
 mod registering;
 
 use crate::{PatternMutant, twist::hiding};
@@ -27,7 +27,7 @@ pub(super) fn mutants() -> Vec<PatternMutant> {
         listing::mutants(),
         filtering::mutants(),
         multicasting::mutants(),
-        halves::mutants(),
+        records::mutants(),
     ]
     .into_iter()
     .flatten()
