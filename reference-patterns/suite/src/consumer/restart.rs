@@ -7,6 +7,7 @@ use prism_suites::{
     Case, Context, Verdict, case,
     expect::{expect, expect_eq, expect_refused},
 };
+use std::time::Duration;
 use tonic::Code;
 
 pub(super) fn cases() -> Vec<Case> {
@@ -134,6 +135,7 @@ async fn written_down_first(context: Context) -> Verdict {
     for (name, fault) in [
         ("fails", Fault::new("KeyValueBasic/Set", Code::Unavailable)),
         ("stalls", Fault::stall("KeyValueBasic/Set")),
+        ("answers late", Fault::late("KeyValueBasic/Set", Duration::from_secs(6))),
     ] {
         let setup = Setup::new(&context, Handler::always(Answer::Held))?
             .given(&[("name", name), ("slot_timeout", "2s")])

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     instance::{Instance, slot},
-    twist::{Counter, failing, silent},
+    twist::{Counter, failing, fault::Fault, silent},
 };
 use prism_interfaces::fault;
 use prism_suites::{
@@ -15,6 +15,7 @@ use prism_suites::{
     client::KeyValue,
     expect::{expect, expect_eq, expect_refused, expect_value},
 };
+use std::time::Duration;
 use tonic::{Code, Status};
 
 pub(super) fn cases() -> Vec<Case> {
@@ -46,7 +47,7 @@ pub(super) fn cases() -> Vec<Case> {
         case(
             "pattern_multicast_registry/failing_registry_is_told",
             &["MCR-03"],
-            "Where the slot fails or is silent, calls fail with the slot's name, and nothing is published",
+            "Where the slot fails, is silent or answers late, calls fail with the slot's name, and nothing is published",
             failing_registry,
         ),
         case(
@@ -171,7 +172,19 @@ async fn failing_registry(context: Context) -> Verdict {
     }
     expect_eq("the number of messages", published.count(), 0)?;
     let well = registry_over(&context, &[], "registry", |slot| slot).await?;
-    expect_eq("what is registered", well.names(None).await?, Vec::<String>::new())
+    expect_eq("what is registered", well.names(None).await?, Vec::<String>::new())?;
+
+    let late = Fault::late("KeyValueCas/CompareAndSwap", Duration::from_secs(1));
+    let given = [("slot_timeout", "100ms")];
+    let registry = registry_over(&context, &given, "registry", |slot| late.on(slot)).await?;
+    late.begin();
+    let answer = registry.register(identity("late").with("age", integer(1))).await;
+    told("Register over a slot that answers late", answer)?;
+    // Nobody can know whether it is there. Whoever comes next decides.
+    well.register(identity("late").with("age", integer(2)).replacing()).await?;
+    let found = well.list(None).await?;
+    let ages: Vec<_> = found.iter().map(|found| found.metadata.get("age")).collect();
+    expect_eq("what is registered in the end", ages, [Some(&integer(2))])
 }
 
 async fn corrupt_record_is_told(context: Context) -> Verdict {
