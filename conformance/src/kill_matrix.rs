@@ -4,10 +4,12 @@
 //! mutant is killed by a case that passes on the unchanged reference driver and says `fail` (or `undeclared`, which is
 //! how an undeclared interface fails) on the mutant; a time-out or an error kills nothing.
 
+mod looks;
 mod patterns;
 
 use crate::builtins;
 use futures::stream::{self, StreamExt};
+use looks::{Look, look_at_all};
 use prism_driver_kit::Host;
 use prism_interfaces::{Endpoint, traits::Declaration};
 use prism_memstore::Memstore;
@@ -178,34 +180,10 @@ pub async fn run(
         });
         trial
     };
-    let mut looks: Vec<Look> = stream::iter(&chosen)
-        .map(|mutant| async {
-            let look = look(mutant.id, mutant.sentence, against(mutant, None), options, &watchdog).await?;
-            progress(&look.row);
-            Ok(look)
-        })
-        .buffered(options.jobs.max(1))
-        .collect::<Vec<Result<Look, String>>>()
-        .await
-        .into_iter()
-        .collect::<Result<_, _>>()?;
-
-    // Some faults show only in what happens at the same time, and the many trials before left them no time to. What
-    // has survived or killed nothing is looked at again while nothing else runs.
-    for (mutant, look) in chosen.iter().zip(&mut looks).filter(|(_, look)| look.row.killed_by.is_empty()) {
-        let trial = against(mutant, None);
-        look.again(self::look(mutant.id, mutant.sentence, trial, options, &watchdog).await?);
-    }
-    for case in KillMatrix::of(options.seed, &looks, &broken).idle() {
-        for (mutant, look) in chosen.iter().zip(&mut looks).filter(|(_, look)| look.tried.contains(&case.id))
-        {
-            let trial = against(mutant, Some(&case.id));
-            look.again(self::look(mutant.id, mutant.sentence, trial, options, &watchdog).await?);
-            if look.row.killed_by.contains(&case.id) {
-                break;
-            }
-        }
-    }
+    let try_mutant = async |mutant: &Mutant, only: Option<&str>| {
+        look(mutant.id, mutant.sentence, against(mutant, only), options, &watchdog).await
+    };
+    let mut looks = look_at_all(&chosen, options.jobs, try_mutant, &progress, |_| true).await?;
     let of_patterns = patterns::run(registry, options, &watchdog, &progress).await?;
     broken.extend(of_patterns.broken);
     looks.extend(of_patterns.looks);
@@ -218,21 +196,6 @@ fn not_green(results: Vec<CaseFinished>) -> impl Iterator<Item = (String, String
         let why = finished.failure.map(|failure| failure.message).unwrap_or_default();
         (finished.case, format!("{}: {why}", finished.outcome))
     })
-}
-
-/// What became of a mutant, and which cases it was tried on.
-struct Look {
-    row: MutantRow,
-    tried: Vec<String>,
-}
-
-impl Look {
-    /// Adds what a further look has found.
-    fn again(&mut self, other: Self) {
-        self.row.killed_by.extend(other.row.killed_by);
-        self.row.disturbed.extend(other.row.disturbed);
-        self.row.disturbed.retain(|case, _| !self.row.killed_by.contains(case));
-    }
 }
 
 async fn look(

@@ -17,12 +17,13 @@ use prism_interfaces::{
     },
     time,
 };
+use prism_process::log;
 use prism_slots::Parameters;
 use prism_yaml::File;
 use std::{
     collections::BTreeMap,
     error::Error,
-    io::{self, IsTerminal, Write},
+    io::{self, Write},
     path::PathBuf,
     process::ExitCode,
     time::Duration,
@@ -36,7 +37,6 @@ use tokio::{
 };
 use tokio_stream::wrappers::{TcpListenerStream, UnixListenerStream};
 use tonic::{Code, Request, Status};
-use tracing_subscriber::EnvFilter;
 
 /// How much longer than the drain the whole end may take.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
@@ -88,13 +88,7 @@ async fn serve(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
     if arguments.check {
         return Ok(ExitCode::SUCCESS);
     }
-    let filter = EnvFilter::try_new(&arguments.log).map_err(|error| format!("--log: {error}"))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    if io::stderr().is_terminal() {
-        log.init();
-    } else {
-        log.json().flatten_event(true).init();
-    }
+    log::to_stderr(&arguments.log).map_err(|why| format!("--log: {why}"))?;
     // Before it serves, so that a signal that comes early is not the end of it.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

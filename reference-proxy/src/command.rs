@@ -5,13 +5,13 @@
 
 use crate::{Config, Proxy, Running};
 use clap::Args;
+use prism_process::log;
 use std::{
-    io::{self, IsTerminal, Write},
+    io::{self, Write},
     path::{Path, PathBuf},
     process::ExitCode,
 };
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 /// What a proxy process is told.
 #[derive(Debug, Clone, Args)]
@@ -46,13 +46,7 @@ async fn serve(arguments: Arguments, patterns: &[String]) -> Result<ExitCode, Bo
     if arguments.check {
         return Ok(ExitCode::SUCCESS);
     }
-    let filter = EnvFilter::try_new(&arguments.log).map_err(|error| format!("--log: {error}"))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    if io::stderr().is_terminal() {
-        log.init();
-    } else {
-        log.json().flatten_event(true).init();
-    }
+    log::to_stderr(&arguments.log).map_err(|why| format!("--log: {why}"))?;
     // Before the proxy serves, so that a signal that comes early is not the end of it.
     let mut hangup = signal(SignalKind::hangup())?;
     let mut terminate = signal(SignalKind::terminate())?;

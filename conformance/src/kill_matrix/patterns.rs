@@ -1,8 +1,11 @@
 //! The mutants of patterns, over memstore in every slot.
 
-use super::{Look, MatrixOptions, Trial, look, not_green, settings, try_out};
+use super::{
+    MatrixOptions, Trial, look,
+    looks::{Look, look_at_all},
+    not_green, settings, try_out,
+};
 use crate::{builtins, patterns::ReferencePatterns};
-use futures::stream::{self, StreamExt};
 use prism_interfaces::traits::Declaration;
 use prism_patterns_suite::{PatternMutant, mutants};
 use prism_runner::{
@@ -63,39 +66,12 @@ pub(super) async fn run(
             trial.cases.retain(|case| !broken.contains_key(&case.id));
             look(mutant.id, mutant.sentence, trial, options, watchdog).await
         };
-        let mut looks: Vec<Look> = stream::iter(&chosen)
-            .map(|mutant| async {
-                let look = try_mutant(mutant, None).await?;
-                progress(&look.row);
-                Ok(look)
-            })
-            .buffered(options.jobs.max(1))
-            .collect::<Vec<Result<Look, String>>>()
-            .await
-            .into_iter()
-            .collect::<Result<_, _>>()?;
-        for (mutant, look) in chosen.iter().zip(&mut looks).filter(|(_, look)| look.row.killed_by.is_empty())
-        {
-            look.again(try_mutant(mutant, None).await?);
-        }
-        let killers: BTreeSet<String> =
-            looks.iter().flat_map(|look| look.row.killed_by.iter().cloned()).collect();
         // The faults of what holds for every pattern are seeded into one of them; the others need not kill their cases.
         let interface = |id: &str| id.split('/').next().unwrap_or_default().to_owned();
         let seeded: BTreeSet<String> = chosen.iter().map(|mutant| interface(mutant.id)).collect();
-        let idle: BTreeSet<String> = looks
-            .iter()
-            .flat_map(|look| look.tried.iter().cloned())
-            .filter(|id| !killers.contains(id) && seeded.contains(&interface(id)))
-            .collect();
-        for case in idle {
-            for (mutant, look) in chosen.iter().zip(&mut looks) {
-                look.again(try_mutant(mutant, Some(&case)).await?);
-                if look.row.killed_by.contains(&case) {
-                    break;
-                }
-            }
-        }
+        let must_kill = |case: &str| seeded.contains(&interface(case));
+        let try_one = async |mutant: &&PatternMutant, only: Option<&str>| try_mutant(mutant, only).await;
+        let looks = look_at_all(&chosen, options.jobs, try_one, progress, must_kill).await?;
         all.looks.extend(looks);
         all.broken.extend(broken);
     }

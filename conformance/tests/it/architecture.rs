@@ -32,7 +32,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("prism-proxy-suite", &["prism-interfaces", "prism-clauses", "prism-proxy"]),
     ("prism-slots", &["prism-interfaces", "prism-yaml"]),
     // A pattern sees what is in its slots and no backend.
-    ("prism-patterns", &["prism-interfaces", "prism-yaml", "prism-slots", "prism-driver-kit"]),
+    (
+        "prism-patterns",
+        &["prism-interfaces", "prism-yaml", "prism-process", "prism-slots", "prism-driver-kit"],
+    ),
     // Its seeded faults are forwarders like any others.
     ("prism-patterns-suite", &["prism-interfaces", "prism-mutants", "prism-suites"]),
     ("prism-suites", &["prism-interfaces", "prism-check"]),
