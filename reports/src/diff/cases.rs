@@ -109,7 +109,6 @@ fn change(
     let failure = now.and_then(|case| case.failure.as_ref());
     let note = now.and_then(|case| case.reason.as_ref().or(case.notes.first()));
     let message = failure.map(|failure| &failure.message).or(note);
-    // Where the expectation file speaks of the case, it may be the reason for what has changed.
     let expected = now.and_then(|case| case.expectation.as_ref()).map(|expected| &expected.note);
     CaseChange {
         kind,
@@ -118,10 +117,8 @@ fn change(
         before: before.map(|case| case.outcome),
         after: after.map(|case| case.outcome),
         clause: failure.and_then(|failure| failure.clause.clone()),
-        message: match (expected, message) {
-            (Some(expected), Some(message)) => Some(format!("{message} ({expected})")),
-            (expected, message) => expected.or(message).cloned(),
-        },
+        message: message.cloned(),
+        expectation: expected.filter(|expected| Some(*expected) != message).cloned(),
         reproduce: failure.map(|failure| failure.reproduce.clone()).filter(|command| !command.is_empty()),
     }
 }

@@ -149,6 +149,9 @@ pub struct CaseChange {
     /// Why it fails or has no result now. Foreign text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// What the expectation file says of it now, which may be the reason for what has changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expectation: Option<String>,
     /// The command that shows the failure again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reproduce: Option<String>,

@@ -392,7 +392,7 @@ fn section(section: Section) -> Option<Section> {
 
 /// As [`prose`], with the addresses in it to be followed: for what an expectation file says, and for nothing that a target
 /// says. What is too long to be shown in whole has none.
-fn linked(text: &str) -> String {
+pub(super) fn linked(text: &str) -> String {
     if text.len() > PROSE_BYTES {
         return prose(text);
     }

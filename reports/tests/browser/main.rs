@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use driver::Browser;
 use prism_reports::diff::compare;
+use prism_reports::model::{Counts, InterfaceSummary};
 use prism_reports::render::html;
 use prism_reports::{EventKind, Outcome, Report};
 use serde_json::json;
@@ -87,7 +88,16 @@ fn a_large_report_is_read_searched_and_drilled_into() {
             return;
         }
     };
-    let report = Report::from_events(&generate::run(TARGETS, CASES));
+    let mut report = Report::from_events(&generate::run(TARGETS, CASES));
+    // One that the last column of its table does not declare.
+    let alone = InterfaceSummary {
+        interface: "interface_of_one".into(),
+        declared: true,
+        counts: Counts::default(),
+        level: None,
+    };
+    report.interfaces.push(alone.interface.clone());
+    report.targets[0].interfaces.push(alone);
     let (folder, url) = write("large.html", &report);
     let picture = |name: &str| {
         std::fs::write(folder.join(name), browser.screenshot()).expect("a picture");

@@ -1,8 +1,9 @@
 //! Known failures: what they excuse, what they do not, and that none of them can rot unseen.
 
+use prism_reports::diff::{CaseChangeKind, compare};
 use prism_reports::event::{CaseFinished, Failure, Route, TargetPlanned};
 use prism_reports::expectation::ExpectationState;
-use prism_reports::render::{annotations, ctrf, html, junit, markdown, terminal};
+use prism_reports::render::{annotations, changes, ctrf, html, junit, markdown, terminal};
 use prism_reports::{Event, EventKind, ExitCode, Expectation, Outcome, Report, Verdict, exit_code};
 
 use crate::fixture::{self, Log, NASTY, case, done, finished, planned, ready};
@@ -252,6 +253,26 @@ fn issues_lead_to_where_they_are_looked_after() {
         assert!(body.split(" href=\"").skip(1).all(|link| link.starts_with('#')), "{issue}");
         assert!(!markdown.contains("](<"), "{issue}");
     }
+}
+
+/// So it can where the changes tell of it, beside what the target said.
+#[test]
+fn a_change_that_is_known_names_its_issue() {
+    let after = Report::from_events(&run(&[entry(3, "redis", A)], &[(A, Outcome::Fail)]));
+    let diff = compare(&Report::from_events(&run(&[], &[(A, Outcome::Fail)])), &after).expect("they compare");
+    let [change, _] = diff.cases.as_slice() else { panic!("two ways, one change each: {:?}", diff.cases) };
+    assert_eq!(change.kind, CaseChangeKind::Excused);
+    assert_eq!(change.message.as_deref(), Some("the value differs"));
+    let known = "known.yaml:3: redis rounds (https://example.com/issues/1, until 2025-01-02)";
+    assert_eq!(change.expectation.as_deref(), Some(known));
+    let html = html::render_since(&after, Some(&Ok(diff.clone())));
+    let section = html.split("<h2 id=\"changes\">").nth(1).expect("the section");
+    let section = section.split("</section>").next().expect("its end");
+    assert!(section.contains("<a href=\"https://example.com/issues/1\" rel=\"noreferrer\">"), "{section}");
+    let page = changes::markdown(&diff, &markdown::Options::default());
+    assert!(page.contains("](<https://example.com/issues/1>)"), "{page}");
+    let page = changes::terminal(&diff, &terminal::Options { color: false, width: 110 });
+    assert!(page.contains(&format!("      known      {known}")), "{page}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::diff::Diff;
 use crate::escape;
 use crate::outcome::Outcome;
 use crate::render::budget::{Section, fit};
-use crate::render::markdown::Options;
+use crate::render::markdown::{Options, linked};
 
 /// Longest foreign text in a line, in bytes.
 const FIELD_BYTES: usize = 1_000;
@@ -86,6 +86,9 @@ fn row(row: &Row) -> String {
     let mut out = format!("- {place}: {}", prose(&row.change));
     if let Some(because) = &row.because {
         let _ = write!(out, "  \n  {}", prose(because));
+    }
+    if let Some(expectation) = &row.expectation {
+        let _ = write!(out, "  \n  {}", linked(expectation));
     }
     if let Some(command) = &row.reproduce {
         let _ = write!(out, "  \n  {}", code(command));

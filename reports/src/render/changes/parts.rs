@@ -26,6 +26,8 @@ pub(in crate::render) struct Row {
     pub(in crate::render) change: String,
     /// Why.
     pub(in crate::render) because: Option<String>,
+    /// What the expectation file says of it.
+    pub(in crate::render) expectation: Option<String>,
     /// The command that shows it.
     pub(in crate::render) reproduce: Option<String>,
 }
@@ -118,6 +120,7 @@ fn cases(diff: &Diff, kind: CaseChangeKind, title: &'static str) -> Part {
             (Some(clause), Some(message)) => Some(format!("{clause}: {message}")),
             (clause, message) => clause.clone().or_else(|| message.clone()),
         },
+        expectation: change.expectation.clone(),
         reproduce: change.reproduce.clone(),
     };
     let rows = diff.cases.iter().filter(|change| change.kind == kind).map(row).collect();
@@ -135,6 +138,7 @@ fn targets(diff: &Diff, kind: TargetChangeKind, title: &'static str) -> Part {
             TargetChangeKind::Added | TargetChangeKind::Measured => counts(&change.counts),
         },
         because: change.reason.clone(),
+        expectation: None,
         reproduce: None,
     };
     let rows = diff.targets.iter().filter(|change| change.kind == kind).map(row).collect();
@@ -147,6 +151,7 @@ fn interfaces(diff: &Diff, kind: InterfaceChangeKind, title: &'static str) -> Pa
         target: change.target.clone(),
         change: format!("{} → {}", counts(&change.before), counts(&change.after)),
         because: None,
+        expectation: None,
         reproduce: None,
     };
     let rows = diff.interfaces.iter().filter(|change| change.kind == kind).map(row).collect();
@@ -160,6 +165,7 @@ fn levels(diff: &Diff, worse: bool, title: &'static str) -> Part {
         target: change.target.clone(),
         change: format!("{} → {}", word(change.before), word(change.after)),
         because: None,
+        expectation: None,
         reproduce: None,
     };
     let rows = diff.levels.iter().filter(|change| change.is_worse() == worse).map(row).collect();
@@ -176,6 +182,7 @@ fn claims(diff: &Diff) -> Part {
         target: change.target.clone(),
         change: format!("{} → {}", value(&change.before), value(&change.after)),
         because: None,
+        expectation: None,
         reproduce: None,
     };
     let rows = diff.claims.iter().map(row).collect();
@@ -196,6 +203,7 @@ fn latencies(diff: &Diff, title: &'static str, worse: bool, wanted: impl Fn(&Lat
             plural(change.cases as usize, "case")
         ),
         because: None,
+        expectation: None,
         reproduce: None,
     };
     let rows = diff.latencies.iter().filter(|change| wanted(change)).map(row).collect();

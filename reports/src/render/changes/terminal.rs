@@ -57,7 +57,9 @@ fn body(diff: &Diff, options: &Options, out: &mut String) {
                 None => field(&row.target),
             };
             push(out, &format!("   {place}: {}", field(&row.change)));
-            for (label, text) in [("because", &row.because), ("reproduce", &row.reproduce)] {
+            for (label, text) in
+                [("because", &row.because), ("known", &row.expectation), ("reproduce", &row.reproduce)]
+            {
                 if let Some(text) = text {
                     push(out, &format!("      {label:10} {}", field(text)));
                 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 
 use super::plural;
-use super::text::Text;
+use super::text::{Linked, Text};
 use crate::model::Report;
 use crate::render::changes::{Part, Since, headline, parts, sentence_case, side, verdict};
 
@@ -49,7 +49,10 @@ pub(super) fn write(report: &Report, since: &Since, out: &mut dyn Write) -> io::
 
 fn write_part(part: &Part, places: &Places<'_>, out: &mut dyn Write) -> io::Result<()> {
     let open = if part.worse || part.rows.len() <= OPEN { " open" } else { "" };
-    let explained = part.rows.iter().any(|row| row.because.is_some() || row.reproduce.is_some());
+    let explained = part
+        .rows
+        .iter()
+        .any(|row| row.because.is_some() || row.expectation.is_some() || row.reproduce.is_some());
     writeln!(
         out,
         "<details class=\"changed\"{open}><summary><h3>{}</h3></summary>\n<table class=\"plain\"><thead><tr>\
@@ -71,6 +74,9 @@ fn write_part(part: &Part, places: &Places<'_>, out: &mut dyn Write) -> io::Resu
         }
         if let Some(because) = &row.because {
             write!(out, "{}", Text::line(because))?;
+        }
+        if let Some(expectation) = &row.expectation {
+            write!(out, "<br><span class=\"faint\">{}</span>", Linked::line(expectation))?;
         }
         if let Some(command) = &row.reproduce {
             write!(out, "<br><code>{}</code>", Text::line(command))?;
