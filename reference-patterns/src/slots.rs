@@ -96,7 +96,7 @@ impl Slot {
                 }
                 Err(status) => (
                     "what is bound to it".to_owned(),
-                    Err(format!("does not say what it is: {:?}: {}", status.code(), status.message())),
+                    Err(format!("does not say what it is: {}", explain(&status))),
                 ),
             }
         };
@@ -178,6 +178,21 @@ impl Slot {
         let message = format!("slot `{}`: {:?}: {}", self.name, status.code(), status.message());
         Fault::new(code, Reason::BackendUnavailable, message)
     }
+}
+
+/// A status with what is behind it, such as a connection that was refused.
+fn explain(status: &Status) -> String {
+    let mut text = format!("{:?}: {}", status.code(), status.message());
+    let mut source = std::error::Error::source(status);
+    while let Some(error) = source {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        source = error.source();
+    }
+    text
 }
 
 /// A call that ends after `limit` at the latest, also where what is called never answers.

@@ -295,7 +295,9 @@ async fn every_pattern_tells_every_slot_that_does_not_fit_or_does_not_answer() {
         drop(bridges);
         let mute: Vec<String> =
             of_backends.iter().map(|slot| format!("{}: slot `{slot}` does not say", at(slot))).collect();
-        tells(name, &refused(&tool, name, &text.replace(".sock", ".gone")).await, &mute);
+        let told = refused(&tool, name, &text.replace(".sock", ".gone")).await;
+        tells(name, &told, &mute);
+        assert!(told.iter().all(|told| told.contains("No such file or directory")), "{told:#?}");
     }
 }
 

@@ -1,10 +1,14 @@
 //! A pattern behind the proxy: a process over what its slots are bound to.
 
 use crate::tool::Tool;
+use prism_interfaces::Endpoint;
+use prism_suites::{Seam, client::KeyValue};
 use std::{
     io::{BufRead, BufReader, Read},
     process::{Child, Command, Stdio},
+    time::{Duration, Instant},
 };
+use tonic::Code;
 
 /// A proxy that is asked to end like any service, so that it can end what it has started.
 struct Proxy {
@@ -122,6 +126,44 @@ fn the_suites_of_key_values_run_through_proxy_and_pattern() {
         [&("sessions".to_owned(), clean.clone()), &("memstore".to_owned(), clean)],
         "what stands on something ends before it"
     );
+}
+
+// The client has a thread of its own, so that its connection ends when the proxy says so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pattern_that_is_killed_is_started_again_over_what_it_stands_on() {
+    let tool = Tool::new();
+    let pattern = "  sessions:\n    pattern: keyvalue\n    slots: { store: memstore }\n    backoff: { first: 10ms, max: 50ms }\n";
+    configure(&tool, pattern, "sessions");
+    let proxy = Proxy::start(&tool);
+    let channel =
+        tonic::transport::Endpoint::from_shared(format!("http://{}", proxy.address)).expect("a URI");
+    let kv = KeyValue::new(Endpoint::new(channel.connect_lazy()).layer(Seam::namespace("killed")));
+    for round in 0..3 {
+        let (key, waited) = (format!("round-{round}"), Instant::now());
+        while let Err(status) = kv.set(&key, "kept").await {
+            assert_eq!(status.code(), Code::Unavailable, "{status:?}");
+            assert!(waited.elapsed() < Duration::from_secs(60), "{status:?}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        for before in 0..=round {
+            let found = kv.get(&format!("round-{before}")).await.expect("an answer");
+            assert_eq!(found.as_deref(), Some(&b"kept"[..]), "round {before}");
+        }
+        let pattern = child(proxy.child.id(), "pattern").expect("a process of the pattern");
+        let killed = Command::new("/bin/kill").args(["-KILL", &pattern.to_string()]).status();
+        assert!(killed.expect("kill runs").success());
+    }
+    assert_eq!(proxy.end().0, Some(0));
+}
+
+/// A process that another one has started, with this argument.
+fn child(parent: u32, argument: &str) -> Option<u32> {
+    let processes = std::fs::read_dir("/proc").expect("processes").flatten();
+    processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()).find(|id| {
+        let read = |name: &str| std::fs::read_to_string(format!("/proc/{id}/{name}")).unwrap_or_default();
+        let of_parent = read("status").lines().any(|line| line == format!("PPid:\t{parent}"));
+        of_parent && read("cmdline").split('\0').any(|word| word == argument)
+    })
 }
 
 #[test]
