@@ -1,8 +1,8 @@
 //! The arguments of the command line.
 
 use crate::command::{
-    certify, diff, expect, explain, init, list, merge, mutants, pattern, plan, proxy, report, run, serve,
-    validate, verify,
+    certify, diff, expect, explain, init, list, merge, mutants, plan, proxy, report, run, serve, validate,
+    verify,
 };
 use crate::init::Language;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -93,7 +93,10 @@ enum Command {
     #[command(after_help = "Example:\n  prism-conformance proxy --config proxy.yaml")]
     Proxy(prism_proxy::command::Arguments),
     /// Run a reference pattern over the backends that its configuration binds to its slots.
-    #[command(after_help = "Example:\n  prism-conformance pattern keyvalue --config sessions.yaml")]
+    #[command(after_help = format!(
+        "Example:\n  prism-conformance pattern keyvalue --config sessions.yaml\n\n{}",
+        prism_patterns::command::EXIT_CODES
+    ))]
     Pattern(prism_patterns::command::Arguments),
 }
 
@@ -649,7 +652,7 @@ impl Cli {
             Command::Init(args) => init::init(&args),
             Command::Serve(args) => serve::serve(&args),
             Command::Proxy(args) => proxy::proxy(args),
-            Command::Pattern(args) => pattern::pattern(args),
+            Command::Pattern(args) => Ok(prism_patterns::command::run(args)),
         };
         match result {
             Ok(code) => code,

@@ -9,7 +9,6 @@ pub mod init;
 pub mod list;
 pub mod merge;
 pub mod mutants;
-pub mod pattern;
 pub mod plan;
 pub(crate) mod planned;
 pub mod proxy;

@@ -60,9 +60,22 @@ pub struct Arguments {
     log: String,
 }
 
+/// What `--help` says of how it ends.
+pub const EXIT_CODES: &str = "\
+Exit codes:
+  0  everything in flight came to its end
+  1  it did not start, or stopped with an error
+  2  something had to be cut off, or a second signal came";
+
 /// Serves until a signal ends it. Says on standard error why it did not start.
-pub async fn run(arguments: Arguments) -> ExitCode {
-    match serve(arguments).await {
+pub fn run(arguments: Arguments) -> ExitCode {
+    let ended = tokio::runtime::Runtime::new().map_err(Into::into).and_then(|runtime| {
+        let ended = runtime.block_on(serve(arguments));
+        // A name that is still being looked up holds up nobody.
+        runtime.shutdown_background();
+        ended
+    });
+    match ended {
         Ok(code) => code,
         Err(error) => {
             // Nothing better can be done where standard error is closed.

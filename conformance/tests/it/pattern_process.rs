@@ -140,8 +140,7 @@ async fn what_does_not_end_in_time_is_cut_off_and_the_code_is_2() {
     let _bridges = configure(&tool, &[("store", gate.on(memstore().await))], "shutdown_timeout: 300ms\n");
     let process = Process::start(&tool, "keyvalue");
     let call = asked_to_end(&process, &gate).await;
-    let status = call.await.expect("no panic").expect_err("it was cut off");
-    assert_eq!(status.code(), Code::Unavailable, "{status:?}");
+    call.await.expect("no panic").expect_err("it was cut off");
     assert_eq!(process.ends().await, Some(2));
 }
 
