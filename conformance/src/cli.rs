@@ -37,9 +37,9 @@ enum Command {
     /// Run the suites against the declared backends and report.
     #[command(after_help = run::EXAMPLES)]
     Run(Box<RunArgs>),
-    /// List backends with their cases, and what each case says.
+    /// List backends and patterns with their cases, and what each case says.
     #[command(
-        after_help = "Examples:\n  prism-conformance list\n  prism-conformance list --backend redis --interface keyvalue_ttl\n  prism-conformance list --format json"
+        after_help = "Examples:\n  prism-conformance list\n  prism-conformance list --backend redis --interface keyvalue_ttl\n  prism-conformance list --pattern 'keyvalue[store=redis]'\n  prism-conformance list --format json"
     )]
     List(ListArgs),
     /// Divide a run into groups for separate machines, as a matrix for GitHub; say what is left out, and why.

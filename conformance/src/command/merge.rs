@@ -22,6 +22,7 @@ use std::{
 pub const EXAMPLES: &str = "\
 Examples:
   prism-conformance merge --plan plan.json shards
+  prism-conformance merge --plan plan.json shards --baseline main/report.json
   prism-conformance merge redis/events.jsonl memstore/events.jsonl --output together
 
 Every planned case has one result or is told to be missing, which makes the merged run incomplete (exit code 3). Logs that

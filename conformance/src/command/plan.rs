@@ -29,7 +29,8 @@ Examples:
 
 The plan goes to plan.json, its matrix to the `strategy` of a GitHub job, and what is left out to standard error. What a
 file touches: the folder of a backend or of its driver, that backend and the patterns over it; the cases of an interface,
-that interface; anything else that could matter, everything. Exit code 4 says that nothing is planned.";
+that interface; anything else that could matter, everything. New files that this program has written itself (plan.json or
+--output, the reports in prism-report) are no change. Exit code 4 says that nothing is planned.";
 
 /// Makes the plan, writes it, and says what it leaves out.
 pub fn plan(args: &PlanArgs) -> Result<ExitCode, Trouble> {

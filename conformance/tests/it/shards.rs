@@ -213,6 +213,10 @@ fn a_plan_says_what_a_change_leaves_out() {
     nothing.complains("no changed file touches anything that is selected");
     assert!(Plan::read(tool.read("plan.json").as_bytes()).expect("a plan").groups.is_empty());
     tool.run(&["plan", "--max-groups", "257"]).exits(2);
+    // A backend that is required is there where a slot holds it.
+    let require = |pattern: &str| tool.run(&["plan", "--pattern", pattern, "--require", "memstore"]);
+    require("keyvalue[store=memstore]").exits(0);
+    require("keyvalue[store=sqlite]").exits(2).complains("`memstore` is required but not selected");
     tool.file("no-report.json", "{}");
     tool.run(&["plan", "--durations", "no-report.json"]).exits(2).complains("no-report.json");
     tool.run(&["plan", "--changed-since", "--output=x"]).exits(2);

@@ -25,10 +25,10 @@ pub fn plan_patterns(
     selection: &Selection,
     patterns: &dyn Patterns,
 ) -> Result<Vec<PlannedTarget>, PlanError> {
-    let mut required = Vec::new();
+    let mut required: Vec<Vec<String>> = Vec::new();
     for name in &selection.required {
         let found = find(registry, name)?;
-        required.extend(found.into_iter().map(|(backend, setup)| setup_name(backend, setup)));
+        required.push(found.into_iter().map(|(backend, setup)| setup_name(backend, setup)).collect());
     }
     let backends: Vec<Candidate<'_>> = registry
         .backends()
@@ -61,7 +61,8 @@ pub fn plan_patterns(
         chosen.flat_map(|target| routes.iter().map(|route| target.reached(*route))).collect();
     for target in &mut targets {
         let DriverSpec::Pattern(composition) = &target.backend.driver else { continue };
-        target.required = composition.slots.iter().any(|bound| required.contains(&bound.name));
+        target.required =
+            composition.slots.iter().any(|bound| required.iter().flatten().any(|name| *name == bound.name));
         let passed_on = composition.pattern.passes_on.as_ref();
         let clock = composition
             .slots
@@ -74,8 +75,10 @@ pub fn plan_patterns(
     }
     // Where backends are planned as well, their plan looks after what is required.
     if selection.backends.is_empty() && !selection.patterns.is_empty() {
+        // A slot holds one set-up of a backend, and its name alone means every default one.
         let bound = |name: &String| targets.iter().any(|target| is_bound(target, name));
-        if let Some(name) = required.iter().find(|name| !bound(name)) {
+        let missing = selection.required.iter().zip(&required).find(|(_, setups)| !setups.iter().any(bound));
+        if let Some((name, _)) = missing {
             return Err(PlanError::RequiredNotSelected(name.clone()));
         }
     }
