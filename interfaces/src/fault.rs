@@ -145,6 +145,22 @@ pub fn write_outcome(status: &Status) -> Option<WriteOutcome> {
     }
 }
 
+/// `told`, which says what a status is, with the reasons behind the status, in one line: such as a connection that was
+/// refused.
+pub fn with_sources(told: String, status: &Status) -> String {
+    let mut text = told;
+    let mut source = std::error::Error::source(status);
+    while let Some(error) = source {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        source = error.source();
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

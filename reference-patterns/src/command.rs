@@ -204,11 +204,11 @@ async fn shut_down(lifecycle: &mut LifecycleClient<Endpoint>, timeout: Duration)
                 tracing::warn!(aborted = drained.get_ref().aborted, "calls were cut off");
                 ExitCode::from(2)
             }
-            // Where it does not run there is nothing to drain.
             (Err(status), Ok(_)) if status.code() != Code::FailedPrecondition => {
                 tracing::warn!(%status, "it was stopped before it had drained");
                 ExitCode::from(2)
             }
+            // Where it does not run there is nothing to drain.
             (_, Ok(_)) => ExitCode::SUCCESS,
             (Err(_), Err(status)) if status.code() == Code::FailedPrecondition => ExitCode::SUCCESS,
             (_, Err(status)) => {

@@ -4,6 +4,7 @@ use http::HeaderValue;
 use prism_interfaces::{
     Endpoint, EndpointError, Fault, NAMESPACE_HEADER, Namespace,
     contract::v1::Reason,
+    fault,
     lifecycle::v1::{
         DescribeRequest, DropNamespaceRequest, Health, HealthCheckRequest, InterfaceDescription,
         lifecycle_client::LifecycleClient,
@@ -182,17 +183,7 @@ impl Slot {
 
 /// A status with what is behind it, such as a connection that was refused.
 fn explain(status: &Status) -> String {
-    let mut text = format!("{:?}: {}", status.code(), status.message());
-    let mut source = std::error::Error::source(status);
-    while let Some(error) = source {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        source = error.source();
-    }
-    text
+    fault::with_sources(format!("{:?}: {}", status.code(), status.message()), status)
 }
 
 /// A call that ends after `limit` at the latest, also where what is called never answers.

@@ -1,10 +1,9 @@
 //! Leading a driver from wherever it is to running.
 
-use prism_interfaces::{Endpoint, lifecycle::v1::Health};
+use prism_interfaces::{Endpoint, fault, lifecycle::v1::Health};
 use prism_suites::{Seam, client::Lifecycle};
 use std::{
     collections::BTreeMap,
-    error::Error,
     time::{Duration, Instant},
 };
 use tonic::{Code, Status};
@@ -81,15 +80,5 @@ fn worth_trying_again(status: &Status) -> bool {
 
 /// A status with the reasons behind it, in one line.
 pub(crate) fn explain(status: &Status) -> String {
-    let mut text = prism_suites::verdict::describe(status);
-    let mut source = status.source();
-    while let Some(error) = source {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        source = error.source();
-    }
-    text
+    fault::with_sources(prism_suites::verdict::describe(status), status)
 }

@@ -47,6 +47,9 @@ fn of_metrics() -> Vec<PatternMutant> {
         told("pattern_slots/counts_what_went_well", "Calls that were refused are not counted", |calls| {
             calls.retain(|call| call.code == 0);
         }),
+        told("pattern_slots/forgets_what_was_given_up", "Calls without an answer are not counted", |calls| {
+            calls.retain(|call| call.code != i32::from(Code::Cancelled));
+        }),
         told("pattern_slots/calls_everything_ok", "Refused calls are counted as answered with OK", |calls| {
             for call in calls.iter_mut() {
                 call.code = 0;

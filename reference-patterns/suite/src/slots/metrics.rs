@@ -6,10 +6,14 @@ use crate::{
     instance::{Instance, slot},
     multicast_registry,
     producer::client::{Producer, message},
-    twist::tally::{Answered, Tally},
+    twist::{
+        silent,
+        tally::{Answered, Tally},
+    },
 };
 use prism_interfaces::{
     Endpoint, catalogue,
+    keyvalue::v1::{GetRequest, key_value_basic_client::KeyValueBasicClient},
     pattern::{
         multicast_registry::v1::RegisterRequest,
         slots::v1::{CallMetrics, GetMetricsRequest, pattern_slots_client::PatternSlotsClient},
@@ -25,6 +29,7 @@ use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
 };
+use tonic::{Code, Request};
 
 /// How much longer a call to a slot takes here.
 const LONGER: Duration = Duration::from_millis(5);
@@ -43,6 +48,13 @@ pub(super) fn cases() -> Vec<Case> {
             "The metrics of a namespace tell nothing of another one, and begin anew when it is dropped",
             metrics_are_those_of_the_namespace,
         ),
+        case(
+            "pattern_slots/what_is_given_up_is_counted",
+            &["SLT-08", "SLT-09"],
+            "A call to a slot that was given up before its answer is counted as CANCELLED",
+            what_is_given_up_is_counted,
+        )
+        .needs(&["pattern_keyvalue"]),
     ]
 }
 
@@ -169,4 +181,23 @@ async fn metrics_are_those_of_the_namespace(context: Context) -> Verdict {
     let left = metrics(&instance.endpoint()).await?;
     let own: Vec<&CallMetrics> = left.iter().filter(|call| call.slot.is_empty()).collect();
     expect_eq("the calls of a namespace that was dropped", own, Vec::<&CallMetrics>::new())
+}
+
+async fn what_is_given_up_is_counted(context: Context) -> Verdict {
+    const GET: &str = "prism.keyvalue.v1.KeyValueBasic/Get";
+    let mut slots = context.bench()?.slots();
+    if let Some(store) = slots.get_mut("store") {
+        *store = silent(store.clone(), "Get");
+    }
+    let instance = Instance::over(&context, slots, &[]).await?;
+    let mut call = Request::new(GetRequest { key: "key".to_owned() });
+    call.set_timeout(Duration::from_millis(200));
+    let answer = KeyValueBasicClient::new(instance.endpoint()).get(call).await;
+    expect(answer.is_err(), "a call was answered whose slot does not answer")?;
+    let given_up = async || {
+        let calls = metrics(&instance.endpoint()).await?;
+        let found = counts(&calls, "store").get(&(GET.to_owned(), Code::Cancelled.into())).copied();
+        Ok((found == Some(1)).then_some(()))
+    };
+    context.eventually("the counting of a call that was given up", PATIENCE, given_up).await
 }

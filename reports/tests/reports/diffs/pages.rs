@@ -156,28 +156,32 @@ fn a_diff_keeps_to_its_schema_and_comes_back() {
     assert_eq!(serde_json::from_str::<Diff>(&text).unwrap(), compared());
 }
 
+/// A run in which everything that can say something says this text: its commit, its target, a case and what it tells.
+fn saying(text: &str, outcome: Outcome, value: &str) -> Report {
+    let mut run = Run::of(&[("keyvalue_basic/same", Outcome::Pass), (text, outcome)]);
+    run.started.commit = Some(text.to_owned());
+    value.clone_into(&mut run.started.contract_revision);
+    text.clone_into(&mut run.plan.target);
+    run.plan.guarantees.insert(text.to_owned(), value.to_owned());
+    let mut events = run.events();
+    for event in &mut events {
+        if let EventKind::CaseFinished(case) = &mut event.kind
+            && case.case == text
+        {
+            let (message, reproduce, clause) = (text.to_owned(), text.to_owned(), Some(text.to_owned()));
+            case.failure = Some(Failure { message, reproduce, clause, ..Failure::default() });
+        }
+    }
+    Report::from_events(&events)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Whatever a target, a log or a report says, in every place where it can say something.
     #[test]
     fn foreign_text_is_data(text in "([`|<>@#\\\\\\n\\r\\t $:*_\\[\\]!~&a1é\u{1b}\u{0}\u{202e}-]|GH-1|#1|@a|www\\.|```){0,24}") {
-        let run = |outcome, value: &str| {
-            let mut run = Run::of(&[("keyvalue_basic/same", Outcome::Pass), (text.as_str(), outcome)]);
-            run.started.commit = Some(text.clone());
-            run.started.contract_revision = value.to_owned();
-            run.plan.target.clone_from(&text);
-            run.plan.guarantees.insert(text.clone(), value.to_owned());
-            let mut events = run.events();
-            for event in &mut events {
-                if let EventKind::CaseFinished(case) = &mut event.kind && case.case == text {
-                    let (message, reproduce) = (text.clone(), text.clone());
-                    case.failure = Some(Failure { message, reproduce, clause: Some(text.clone()), ..Failure::default() });
-                }
-            }
-            Report::from_events(&events)
-        };
-        let diff = compare(&run(Outcome::Pass, ""), &run(Outcome::Fail, &text)).expect("they can be compared");
+        let diff = compare(&saying(&text, Outcome::Pass, ""), &saying(&text, Outcome::Fail, &text)).expect("they can be compared");
         let page = changes::markdown(&diff, &markdown::Options::default());
         let lines = changes::terminal(&diff, &terminal::Options::default());
         for page in [&page, &lines] {
@@ -200,23 +204,8 @@ proptest! {
         let page = |text: &str| {
             // Something that can be seen, so that it is there in both.
             let text = format!("x{text}");
-            let run = |outcome, value: &str| {
-                let mut run = Run::of(&[("keyvalue_basic/same", Outcome::Pass), (text.as_str(), outcome)]);
-                run.started.commit = Some(text.clone());
-                run.started.contract_revision = value.to_owned();
-                run.plan.target.clone_from(&text);
-                run.plan.guarantees.insert(text.clone(), value.to_owned());
-                let mut events = run.events();
-                for event in &mut events {
-                    if let EventKind::CaseFinished(case) = &mut event.kind && case.case == text {
-                        let (message, reproduce) = (text.clone(), text.clone());
-                        case.failure = Some(Failure { message, reproduce, clause: Some(text.clone()), ..Failure::default() });
-                    }
-                }
-                Report::from_events(&events)
-            };
-            let after = run(Outcome::Fail, &text);
-            let since: Since = compare(&run(Outcome::Pass, ""), &after);
+            let after = saying(&text, Outcome::Fail, &text);
+            let since: Since = compare(&saying(&text, Outcome::Pass, ""), &after);
             html::render_since(&after, Some(&since))
         };
         let (own, told) = (page("plain"), page(&text));
