@@ -24,9 +24,9 @@ use tonic::Code;
 const IMPATIENT: Given<'static> =
     &[("deduplication", "id"), ("store_timeout", "1s"), ("claim_timeout", "4s")];
 
-/// A store that answers has its time.
+/// A store that answers has its time; claims end late enough for a busy one, and soon enough to be waited for.
 const PATIENT: Given<'static> =
-    &[("deduplication", "id"), ("claim_timeout", "2s"), ("retry_backoff", "20ms"), ("max_backoff", "50ms")];
+    &[("deduplication", "id"), ("claim_timeout", "6s"), ("retry_backoff", "20ms"), ("max_backoff", "50ms")];
 
 /// How long a call may take: longer than the store may where that is limited.
 const PATIENCE: Duration = Duration::from_secs(4);
