@@ -97,7 +97,7 @@ async fn exercise(context: &Context, endpoint: Endpoint) -> Verdict {
             let status = consumer::consuming::status(endpoint.clone()).await?;
             Ok((status.counts.unwrap_or_default().received > 0 && status.in_hand == 0).then_some(()))
         };
-        context.eventually("the handling of a message", PATIENCE, handled).await?;
+        context.eventually("the handling of a message", 4 * PATIENCE, handled).await?;
     }
     expect(refused, "a call that makes no sense was answered with OK")
 }
@@ -146,7 +146,8 @@ async fn every_call_is_counted(context: Context) -> Verdict {
         let calls = metrics(&instance.endpoint()).await?;
         Ok((told(&calls) == seen()).then_some(calls))
     };
-    let Ok(last) = context.eventually("agreement on the calls that were made", PATIENCE, agree).await else {
+    let Ok(last) = context.eventually("agreement on the calls that were made", 4 * PATIENCE, agree).await
+    else {
         let calls = metrics(&instance.endpoint()).await?;
         return expect_eq("the calls by slot, rpc and code", told(&calls), seen());
     };
